@@ -1,0 +1,33 @@
+//! CloudWeGo Kitex's RPC protocols as pure state machines: bytes and time in, bytes and events out.
+//!
+//! Nothing here reads a socket, a clock or a random source, spawns a thread or knows an async runtime.
+
+#![warn(clippy::indexing_slicing)]
+
+pub mod buf;
+pub mod dispatch;
+#[warn(clippy::arithmetic_side_effects)]
+pub mod thrift;
+#[warn(clippy::arithmetic_side_effects)]
+pub mod wire;
+
+mod config;
+mod error;
+mod exception;
+mod metainfo;
+mod pingpong;
+mod status;
+mod time;
+
+pub use buf::{Output, Transmit};
+pub use config::{ClientConfig, Limits, Multiplex, ServerConfig, Switch};
+pub use error::{CloseReason, DecodeError, DecodeErrorKind, Disconnect, EncodeError};
+pub use exception::{ApplicationException, ExceptionType};
+pub use metainfo::MetaInfo;
+pub use pingpong::{
+    Answer, CallError, CallHeader, CallId, CancelReason, ClientConnection, ClientEvent, Demand, EncodeBody, Header,
+    HeaderStrings, Incoming, OpenError, Refusal, Reply, ReplyOutcome, Request, RequestKind, RespondError,
+    ServerConnection, ServerEvent, Shutdown, Target,
+};
+pub use status::BusinessStatus;
+pub use time::{Deadline, Instant, TimerKind};

@@ -1,0 +1,55 @@
+//! Deadlines of calls.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::slots::CallId;
+use crate::time::Instant;
+
+/// A heap of call deadlines. Entries of finished calls stay until they come up or the heap is compacted, so that
+/// ending a call costs nothing.
+#[derive(Debug)]
+pub(super) struct CallTimers {
+    heap: BinaryHeap<Reverse<(Instant, CallId)>>,
+}
+
+impl CallTimers {
+    pub(super) const fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    pub(super) fn insert(&mut self, at: Instant, id: CallId, is_open: impl Fn(CallId) -> bool, open: usize) {
+        if self.heap.len() > 64 + 2 * open {
+            self.heap.retain(|Reverse((_, id))| is_open(*id));
+        }
+        self.heap.push(Reverse((at, id)));
+    }
+
+    /// The earliest deadline of a call that is still open.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Drops entries of finished calls from the top, so that [`Self::next`] tells the truth.
+    pub(super) fn prune(&mut self, is_open: impl Fn(CallId) -> bool) {
+        while let Some(Reverse((_, id))) = self.heap.peek() {
+            if is_open(*id) {
+                return;
+            }
+            self.heap.pop();
+        }
+        if self.heap.capacity() > 64 {
+            self.heap = BinaryHeap::new();
+        }
+    }
+
+    /// Takes out the next call whose deadline is not after `now`.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<CallId> {
+        match self.heap.peek() {
+            Some(Reverse((at, _))) if *at <= now => self.heap.pop().map(|Reverse((_, id))| id),
+            _ => None,
+        }
+    }
+}

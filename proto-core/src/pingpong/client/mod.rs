@@ -1,0 +1,262 @@
+//! The client's side of a ping-pong connection.
+
+mod calls;
+mod life;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::answer::Answer;
+use super::call_error::CallError;
+use super::call_timers::CallTimers;
+use super::frame::{Frame, Framer};
+use super::slots::{CallId, Slots};
+use super::{Demand, Shutdown};
+use crate::buf::{Output, Transmit};
+use crate::config::ClientConfig;
+use crate::error::CloseReason;
+use crate::time::Instant;
+use crate::wire::{Codec, SequenceId};
+
+/// The client's side of one connection: calls and bytes in, answers and bytes out.
+///
+/// Driven like [`ServerConnection`](crate::ServerConnection). Without [`ClientConfig::multiplex`] it carries one call at
+/// a time, and [`Self::is_reusable`] tells whether another may follow.
+pub struct ClientConnection {
+    config: Arc<ClientConfig>,
+    framer: Framer,
+    calls: Slots<Call>,
+    call_timers: CallTimers,
+    /// Method names of finished calls, kept for their memory.
+    spare: Vec<String>,
+    events: VecDeque<ClientEvent>,
+    output: Output,
+    /// Bytes of answers that were not taken yet.
+    held_bytes: usize,
+    input_len: usize,
+    handed: usize,
+    /// The next sequence id of a connection that carries one call at a time.
+    next_sequence: i32,
+    life: Life,
+    times: Times,
+}
+
+#[derive(Debug, Default)]
+struct Life {
+    /// No further call may be opened, but those that run go on.
+    retired: bool,
+    /// The peer said that it is about to close.
+    draining: bool,
+    closed: Option<CloseReason>,
+}
+
+#[derive(Debug)]
+struct Times {
+    frame: Option<Instant>,
+    frame_len: usize,
+    write: Option<Instant>,
+    drain: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Call {
+    sequence: SequenceId,
+    method: String,
+    codec: Codec,
+    has_deadline: bool,
+    answer: Option<Frame>,
+}
+
+/// What a client connection tells its driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The answer is there: [`ClientConnection::take_answer`].
+    Answered {
+        /// The call.
+        id: CallId,
+    },
+    /// The call is over without an answer.
+    Failed {
+        /// The call.
+        id: CallId,
+        /// Why.
+        error: CallError,
+    },
+    /// The peer is about to close: open no further call here. Those that run go on.
+    Draining,
+    /// The connection is over. The last event.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+impl ClientConnection {
+    /// A connection that has just been established.
+    #[must_use]
+    pub fn new(config: Arc<ClientConfig>, _now: Instant) -> Self {
+        Self {
+            config,
+            framer: Framer::default(),
+            calls: Slots::new(),
+            call_timers: CallTimers::new(),
+            spare: Vec::new(),
+            events: VecDeque::new(),
+            output: Output::new(),
+            held_bytes: 0,
+            input_len: 0,
+            handed: 0,
+            next_sequence: 1,
+            life: Life::default(),
+            times: Times {
+                frame: None,
+                frame_len: 0,
+                write: None,
+                drain: None,
+            },
+        }
+    }
+
+    /// Takes in what was read. Whole frames are split off `input`; an incomplete tail stays there.
+    pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        while self.life.closed.is_none() && !input.is_empty() && !self.over_memory() {
+            match self.framer.next(input, &self.config.limits) {
+                Ok(Some(frame)) => self.take(frame),
+                Ok(None) => break,
+                Err(bad) => self.malformed(bad.error),
+            }
+        }
+        if self.life.closed.is_some() {
+            input.clear();
+        }
+        self.note_input(now, input.len());
+        self.settle();
+    }
+
+    /// What to do with the reading side of the socket now.
+    #[must_use]
+    pub fn read_demand(&self) -> Demand {
+        if self.life.closed.is_some() {
+            Demand::Stop
+        } else if self.over_memory() {
+            Demand::Pause
+        } else {
+            Demand::Read
+        }
+    }
+
+    /// The next event, until there is none.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// Takes an answer out, once after its [`ClientEvent::Answered`]. The call is over with that.
+    pub fn take_answer(&mut self, id: CallId) -> Option<Answer> {
+        self.calls.get(id)?.answer.as_ref()?;
+        let frame = self.end_call(id)?.answer?;
+        self.held_bytes -= frame.bytes.len();
+        self.settle();
+        Some(Answer {
+            frame,
+            meta: self.config.meta,
+            max_depth: self.config.limits.max_depth,
+        })
+    }
+
+    /// Forgets a call. On a multiplexed connection its late answer is dropped; any other is not reusable after it.
+    pub fn cancel(&mut self, id: CallId) {
+        if let Some(call) = self.end_call(id) {
+            self.held_bytes -= call.answer.as_ref().map_or(0, |frame| frame.bytes.len());
+            self.life.retired |= !self.config.multiplex.is_on() && call.answer.is_none();
+            self.settle();
+        }
+    }
+
+    /// Whether another call may be opened, now or once the present one has ended.
+    #[must_use]
+    pub const fn is_reusable(&self) -> bool {
+        self.life.closed.is_none() && !self.life.retired
+    }
+
+    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        let moved = out.len() < self.handed || self.handed == 0;
+        if out.len() < MAX_HANDED {
+            out.append(&mut self.output);
+        }
+        self.handed = out.len();
+        if self.handed == 0 {
+            self.times.write = None;
+        } else if moved || self.times.write.is_none() {
+            self.times.write = Some(now);
+        }
+        self.handed > 0
+    }
+
+    /// Ends the connection; see [`Shutdown`].
+    pub fn shutdown(&mut self, how: Shutdown) {
+        self.life.retired = true;
+        match how {
+            Shutdown::Graceful { until } => {
+                self.life.draining = true;
+                self.times.drain = Some(until);
+            }
+            Shutdown::Immediate => self.fail(CloseReason::Shutdown),
+        }
+        self.settle();
+    }
+
+    /// Whether everything is over and sent, so that the socket can be closed.
+    #[must_use]
+    pub const fn is_drained(&self) -> bool {
+        self.life.closed.is_some() && self.output.is_empty() && self.handed == 0
+    }
+
+    /// Calls that are open.
+    #[must_use]
+    pub const fn open_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether requests wait to be moved out with [`Self::poll_transmit`].
+    #[must_use]
+    pub const fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Bytes that this connection makes its owner hold.
+    #[must_use]
+    pub const fn usage(&self) -> usize {
+        self.input_len + self.held_bytes + self.output.len() + self.handed
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    pub fn release_memory(&mut self) {
+        self.output.release();
+        if self.calls.is_empty() {
+            self.calls.shrink();
+            self.spare.truncate(1);
+        }
+    }
+
+    fn over_memory(&self) -> bool {
+        self.held_bytes >= self.config.limits.max_memory
+    }
+}
+
+impl fmt::Debug for ClientConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConnection")
+            .field("calls", &self.calls.len())
+            .field("usage", &self.usage())
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes handed out above which nothing is added before the socket took some.
+const MAX_HANDED: usize = 256 * 1024;

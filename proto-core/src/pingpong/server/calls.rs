@@ -1,0 +1,366 @@
+//! Requests in, answers out.
+
+use super::write::{ReplyWriter, ResetMark, Route, RouteLayout};
+use super::{Answered, Call, CancelReason, Refusal, ServerConnection, ServerEvent};
+use crate::config::{Multiplex, Switch};
+use crate::dispatch::{Lookup, MethodKind, Services};
+use crate::error::{CloseReason, DecodeError, DecodeErrorKind, EncodeError};
+use crate::exception::{ApplicationException, ExceptionType};
+use crate::pingpong::frame::{Frame, Layout, Prefix};
+use crate::pingpong::incoming::Target;
+use crate::pingpong::reply::{Reply, ReplyOutcome, RespondError};
+use crate::pingpong::slots::CallId;
+use crate::time::Instant;
+use crate::wire::ttheader::Flags;
+use crate::wire::{Codec, MessageType, SequenceId};
+
+/// Whether the connection ends behind an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Continue,
+    Close,
+}
+
+impl ServerConnection {
+    /// Answers a call, encoding straight into the write arena. Oneway calls end without a byte.
+    ///
+    /// # Errors
+    /// [`RespondError::UnknownCall`] when the call is not open (any more); [`RespondError::Encode`] when the answer has
+    /// no encoding, in which case the caller gets an exception of type 6 that says so.
+    pub fn respond(&mut self, now: Instant, id: CallId, reply: &Reply<'_>) -> Result<(), RespondError> {
+        let Some(call) = self.end_call(id) else {
+            return Err(RespondError::UnknownCall);
+        };
+        let sent = if call.answered == Answered::Yes {
+            self.answer(&call, reply)
+        } else {
+            Ok(())
+        };
+        self.times.active = now;
+        self.settle(now);
+        sent.map_err(RespondError::Encode)
+    }
+
+    /// Refuses a call whose arguments cannot be decoded: exception type 7 with the error's text. An in-order connection
+    /// closes behind it, a multiplexed one goes on.
+    pub fn reject(&mut self, now: Instant, id: CallId, error: &DecodeError) {
+        let Some(call) = self.end_call(id) else {
+            return;
+        };
+        let kind = match error.kind {
+            DecodeErrorKind::CodecMismatch => ExceptionType::INVALID_PROTOCOL,
+            _ => ExceptionType::PROTOCOL_ERROR,
+        };
+        let exception = ApplicationException::new(kind, error.to_string());
+        let method = Self::method_name(&self.services, &call).to_vec();
+        let route = Route {
+            layout: call.route(),
+            method: &method,
+        };
+        let then = if call.concurrent { Then::Continue } else { Then::Close };
+        self.refuse(&route, exception, call.answered, then);
+        self.settle(now);
+    }
+
+    /// Takes in one whole request.
+    pub(super) fn take(&mut self, now: Instant, frame: Frame) {
+        if self.config.multiplex == Multiplex::Only && !matches!(frame.layout.prefix, Prefix::TtHeader(..)) {
+            let error = DecodeError::new(DecodeErrorKind::BadMagic(0), 4);
+            return self.fail(CloseReason::Malformed(error));
+        }
+        let concurrent = self.is_concurrent(&frame);
+        self.life.multiplexed |= concurrent;
+        if !concurrent && !self.calls.is_empty() {
+            self.held_bytes += frame.bytes.len();
+            self.held = Some(Box::new(frame));
+            self.life.in_order = true;
+            return;
+        }
+        self.begin(now, frame, concurrent);
+    }
+
+    /// Takes in the request that waited for the calls before it.
+    pub(super) fn take_held(&mut self, now: Instant) {
+        if self.calls.is_empty()
+            && let Some(frame) = self.held.take()
+        {
+            self.held_bytes -= frame.bytes.len();
+            self.life.in_order = false;
+            self.begin(now, *frame, false);
+        }
+    }
+
+    fn is_concurrent(&self, frame: &Frame) -> bool {
+        match (self.config.multiplex, frame.layout.prefix) {
+            (Multiplex::Only, _) => true,
+            (Multiplex::Auto, Prefix::TtHeader(header, _)) => header.flags.contains(Flags::OUT_OF_ORDER),
+            (Multiplex::Auto, Prefix::Mesh(_) | Prefix::None) => false,
+        }
+    }
+
+    fn begin(&mut self, now: Instant, frame: Frame, concurrent: bool) {
+        if matches!(frame.layout.message_type, MessageType::Reply | MessageType::Exception) {
+            let error = DecodeErrorKind::BadMessageType(u32::from(frame.layout.message_type.number()));
+            return self.fail(CloseReason::Malformed(DecodeError::new(error, 0)));
+        }
+        if self.config.crc32c.is_on()
+            && let Err(error) = frame.check_checksum()
+        {
+            return self.fail(CloseReason::Malformed(error));
+        }
+        let found = self.lookup(&frame);
+        match refusal(&self.services, &found, &frame) {
+            None => self.open(now, frame, found, concurrent),
+            Some((exception, sequence)) => self.refuse_frame(&frame, exception, sequence, concurrent),
+        }
+    }
+
+    #[inline]
+    fn lookup(&mut self, frame: &Frame) -> Lookup {
+        let (service, method) = (frame.header().service_name_bytes(), frame.name());
+        match self.last {
+            Some((last, named)) if named != service.is_empty() && self.services.is_again(last, service, method) => {
+                Lookup::Method(last)
+            }
+            _ => {
+                let found = self.services.lookup(service, method);
+                if let Lookup::Method(method) = found {
+                    self.last = Some((method, !service.is_empty()));
+                }
+                found
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant, frame: Frame, found: Lookup, concurrent: bool) {
+        let (target, answered, name) = match found {
+            Lookup::Method(method) => {
+                let oneway = self
+                    .services
+                    .method(method)
+                    .is_some_and(|(_, info)| info.kind == MethodKind::Oneway);
+                (
+                    Target::Method(method),
+                    if oneway { Answered::No } else { Answered::Yes },
+                    None,
+                )
+            }
+            _ => (
+                Target::Unknown,
+                Answered::Yes,
+                Some(Box::new(frame.bytes.slice(frame.layout.name.range()))),
+            ),
+        };
+        let deadline = match self.config.deadline_from_header {
+            Switch::On => frame.header().timeout().map(|timeout| now + timeout),
+            Switch::Off => None,
+        };
+        let frame_len = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+        self.held_bytes += frame_len as usize;
+        let id = self.calls.insert(Call {
+            frame_len,
+            target,
+            sequence: reply_sequence(&frame.layout),
+            transport: frame.layout.transport,
+            codec: frame.layout.codec,
+            answered,
+            concurrent,
+            accepted: false,
+            cancelled: false,
+            deadline,
+            name,
+        });
+        self.arrived.push_back((id, frame));
+        if let Some(at) = deadline {
+            let calls = &self.calls;
+            self.call_timers
+                .insert(at, id, |id| calls.get(id).is_some(), calls.len());
+        }
+        self.life.in_order = !concurrent;
+        self.times.linger = None;
+        self.events.push_back(ServerEvent::Opened { id });
+        if self.life.read_ended {
+            self.cancel(id, CancelReason::CallerGone);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: CallId, reason: CancelReason) {
+        if let Some(call) = self.calls.get_mut(id)
+            && !call.cancelled
+        {
+            call.cancelled = true;
+            self.events.push_back(ServerEvent::Cancelled { id, reason });
+        }
+    }
+
+    fn end_call(&mut self, id: CallId) -> Option<Call> {
+        let call = self.calls.remove(id)?;
+        self.held_bytes -= call.frame_len as usize;
+        if !call.concurrent {
+            self.life.in_order = false;
+        }
+        if !call.accepted {
+            self.arrived.retain(|(arrived, _)| *arrived != id);
+        }
+        if call.deadline.is_some() {
+            let calls = &self.calls;
+            self.call_timers.prune(|id| calls.get(id).is_some());
+        }
+        Some(call)
+    }
+
+    fn answer(&mut self, call: &Call, reply: &Reply<'_>) -> Result<(), EncodeError> {
+        let mark = self.reset_mark();
+        let route = Route {
+            layout: call.route(),
+            method: Self::method_name(&self.services, call),
+        };
+        let mut writer = ReplyWriter {
+            out: &mut self.output,
+            config: &self.config,
+        };
+        let sent = writer.write(&route, reply, mark);
+        if let Err(error) = sent {
+            let text = RespondError::Encode(error).to_string();
+            let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, text);
+            writer.write(&route, &Reply::new(ReplyOutcome::Exception(&exception)), mark)?;
+        }
+        sent
+    }
+
+    /// A draining connection marks every reply, so that the caller does not use it again.
+    const fn reset_mark(&self) -> ResetMark {
+        if self.life.draining {
+            ResetMark::Set
+        } else {
+            ResetMark::Unset
+        }
+    }
+
+    fn refuse_frame(&mut self, frame: &Frame, exception: ApplicationException, sequence: SequenceId, concurrent: bool) {
+        let layout = RouteLayout {
+            transport: frame.layout.transport,
+            codec: frame.layout.codec,
+            sequence,
+        };
+        let route = Route {
+            layout,
+            method: frame.name(),
+        };
+        let then = if concurrent { Then::Continue } else { Then::Close };
+        self.refuse(&route, exception, Answered::Yes, then);
+    }
+
+    /// Answers a request whose body never came, where its head did.
+    pub(super) fn refuse_unfinished(&mut self, input: &[u8]) {
+        let Some(layout) = crate::pingpong::frame::Framer::head(input, &self.config.limits) else {
+            return;
+        };
+        let name = input.get(layout.name.range()).unwrap_or(&[]).to_vec();
+        let peer = self.peer.as_deref().unwrap_or("");
+        let text = format!("connection read timeout {peer}");
+        let exception = ApplicationException::new(ExceptionType::PROTOCOL_ERROR, text);
+        let route = Route {
+            layout: RouteLayout {
+                transport: layout.transport,
+                codec: layout.codec,
+                sequence: layout.sequence,
+            },
+            method: &name,
+        };
+        self.refuse(&route, exception, Answered::Yes, Then::Close);
+    }
+
+    fn refuse(&mut self, route: &Route<'_>, exception: ApplicationException, answered: Answered, then: Then) {
+        if answered == Answered::Yes {
+            let reply = Reply {
+                outcome: ReplyOutcome::Exception(&exception),
+                backward: &[],
+            };
+            let mark = if then == Then::Close {
+                ResetMark::Set
+            } else {
+                self.reset_mark()
+            };
+            let mut writer = ReplyWriter {
+                out: &mut self.output,
+                config: &self.config,
+            };
+            // An exception text is far below any frame limit; should one be set smaller, the caller times out.
+            let _ = writer.write(route, &reply, mark);
+        }
+        let method = String::from_utf8_lossy(route.method).into_owned();
+        self.events
+            .push_back(ServerEvent::Refused(Box::new(Refusal::Exception { method, exception })));
+        if then == Then::Close {
+            self.close(CloseReason::Refused);
+        }
+    }
+}
+
+/// A call of type 5 is answered with sequence id 0.
+const fn reply_sequence(layout: &Layout) -> SequenceId {
+    match layout.message_type {
+        MessageType::Stream => SequenceId(0),
+        _ => layout.sequence,
+    }
+}
+
+/// What to answer when no handler gets the request, and under which sequence id.
+fn refusal(services: &Services, found: &Lookup, frame: &Frame) -> Option<(ApplicationException, SequenceId)> {
+    if let Lookup::Method(target) = found {
+        let (service, method) = services.method(*target)?;
+        if service.codec == frame.layout.codec && !method.kind.is_streaming() {
+            return None;
+        }
+    }
+    if *found == Lookup::UnknownHandler {
+        return None;
+    }
+    Some(explain(services, found, frame))
+}
+
+/// The exception for a request that reaches no handler, and the sequence id it goes out under.
+#[cold]
+fn explain(services: &Services, found: &Lookup, frame: &Frame) -> (ApplicationException, SequenceId) {
+    let service = String::from_utf8_lossy(frame.header().service_name_bytes());
+    let method = String::from_utf8_lossy(frame.name());
+    // KitexProtobuf looks the method up before it has read the sequence id of the message.
+    let before_sequence = match (frame.layout.codec, frame.layout.prefix) {
+        (Codec::Protobuf, Prefix::TtHeader(header, _)) => header.sequence,
+        (Codec::Protobuf, _) => SequenceId(0),
+        (Codec::Thrift, _) => reply_sequence(&frame.layout),
+    };
+    let (kind, text, sequence) = match found {
+        Lookup::Method(target) => match services.method(*target) {
+            Some((declared, _)) if declared.codec == frame.layout.codec => {
+                let text = format!("method {method} (service {}) is a stream", declared.name);
+                (ExceptionType::UNKNOWN_METHOD, text, before_sequence)
+            }
+            _ => {
+                let name = match frame.layout.codec {
+                    Codec::Thrift => "thriftCodec",
+                    Codec::Protobuf => "protobufCodec",
+                };
+                let text = format!("decode failed, codec msg type not match with {name}");
+                (ExceptionType::INVALID_PROTOCOL, text, reply_sequence(&frame.layout))
+            }
+        },
+        Lookup::NoServiceName => {
+            let text = format!(
+                "unknown service , method {method}: no service name while the server has \
+                 WithRefuseTrafficWithoutServiceName option enabled"
+            );
+            (ExceptionType::UNKNOWN_SERVICE, text, before_sequence)
+        }
+        Lookup::UnknownMethod(_) => {
+            let text = format!("unknown method {method} (service {service})");
+            (ExceptionType::UNKNOWN_METHOD, text, before_sequence)
+        }
+        Lookup::UnknownService | Lookup::UnknownHandler => {
+            let text = format!("unknown service {service}, method {method}");
+            (ExceptionType::UNKNOWN_SERVICE, text, before_sequence)
+        }
+    };
+    (ApplicationException::new(kind, text), sequence)
+}
