@@ -79,6 +79,7 @@ pub(super) struct Framer {
 
 impl Framer {
     /// The next whole message, or `None` while it is incomplete. Errors leave `input` as it is.
+    #[inline]
     pub(super) fn next(&mut self, input: &mut BytesMut, limits: &Limits) -> Result<Option<Frame>, FrameError> {
         let Some(layout) = self.layout(input, limits)? else {
             return Ok(None);
@@ -112,6 +113,7 @@ impl Framer {
         place(&envelope, start, transport, codec, input.len()).map(|layout| Layout { prefix, ..layout })
     }
 
+    #[inline(always)]
     fn layout(&mut self, input: &[u8], limits: &Limits) -> Result<Option<Layout>, FrameError> {
         match sniff(input) {
             Sniffed::NeedMore => Ok(None),
@@ -131,6 +133,7 @@ impl Framer {
     }
 
     /// A payload that tells its own end: framed, or bare to the end of its struct.
+    #[inline(always)]
     fn open_payload(&mut self, input: &[u8], start: usize, limits: &Limits) -> Result<Option<Layout>, DecodeError> {
         let payload = input.get(start..).unwrap_or(&[]);
         match sniff_payload(payload) {
@@ -170,6 +173,7 @@ impl Framer {
     }
 }
 
+#[inline(always)]
 fn behind_ttheader(input: &[u8], limits: &Limits) -> Result<Option<Layout>, FrameError> {
     let Some(header) = Header::parse(input, limits)? else {
         return Ok(None);
@@ -191,6 +195,7 @@ fn behind_ttheader(input: &[u8], limits: &Limits) -> Result<Option<Layout>, Fram
 }
 
 /// A payload whose end the TTHeader has told; bytes of the frame behind an inner length are dropped.
+#[inline(always)]
 fn closed_payload(frame: &[u8], start: usize, limits: &Limits) -> Result<Layout, DecodeError> {
     let cut = || DecodeError::new(DecodeErrorKind::UnexpectedEnd, frame.len());
     let payload = frame.get(start..).ok_or_else(cut)?;
@@ -218,6 +223,7 @@ fn closed_payload(frame: &[u8], start: usize, limits: &Limits) -> Result<Layout,
     }
 }
 
+#[inline(always)]
 fn framed_message(input: &[u8], start: usize, codec: Codec, limits: &Limits) -> Result<Option<Layout>, DecodeError> {
     let payload = input.get(start..).unwrap_or(&[]);
     let parsed = framed::parse(payload, codec, limits).map_err(|error| error.shifted(start))?;
@@ -242,6 +248,7 @@ fn framed_message(input: &[u8], start: usize, codec: Codec, limits: &Limits) -> 
         .ok_or_else(short)
 }
 
+#[inline(always)]
 fn parse_envelope(codec: Codec, message: &[u8], limits: &Limits) -> Result<Option<Envelope>, DecodeError> {
     match codec {
         Codec::Thrift => thrift_message::parse(message, limits),
@@ -250,6 +257,7 @@ fn parse_envelope(codec: Codec, message: &[u8], limits: &Limits) -> Result<Optio
 }
 
 /// The layout of a message whose envelope begins at `start`. `None` only beyond what offsets can say.
+#[inline(always)]
 fn place(envelope: &Envelope, start: usize, transport: Transport, codec: Codec, end: usize) -> Option<Layout> {
     let name = envelope.name.range();
     let body = start.saturating_add(envelope.body_start());

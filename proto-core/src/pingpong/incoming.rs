@@ -17,23 +17,26 @@ pub enum Target {
     Unknown,
 }
 
-/// A request, taken out of its connection with [`ServerConnection::accept`](crate::ServerConnection::accept).
-///
-/// The views are offsets into the frame as it was received; nothing was copied.
-#[derive(Debug)]
-pub struct Incoming {
+/// A request, as [`ServerConnection::request`](crate::ServerConnection::request) shows it: a view of the frame as it was
+/// received; nothing was copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
     /// Where it goes.
     pub target: Target,
-    /// Its message type: [`MessageType::Call`], [`MessageType::Oneway`] or [`MessageType::Stream`].
-    pub message_type: MessageType,
     /// When the caller will have given up, if the connection takes deadlines from the header.
     pub deadline: Option<Instant>,
     /// Whether other calls of the connection may run beside it.
     pub concurrent: bool,
-    pub(super) frame: Frame,
+    pub(super) frame: &'a Frame,
 }
 
-impl Incoming {
+impl<'a> Incoming<'a> {
+    /// Its message type: [`MessageType::Call`], [`MessageType::Oneway`] or [`MessageType::Stream`].
+    #[must_use]
+    pub const fn message_type(&self) -> MessageType {
+        self.frame.layout.message_type
+    }
+
     /// How the request was framed; the reply goes the same way.
     #[must_use]
     pub const fn transport(&self) -> Transport {
@@ -54,19 +57,19 @@ impl Incoming {
 
     /// The method name on the wire; bytes that are not UTF-8 read as an empty name.
     #[must_use]
-    pub fn method_name(&self) -> &str {
+    pub fn method_name(&self) -> &'a str {
         std::str::from_utf8(self.frame.name()).unwrap_or("")
     }
 
     /// The IDL service name on the wire (`isn`), empty when there is none.
     #[must_use]
-    pub fn service_name(&self) -> &str {
+    pub fn service_name(&self) -> &'a str {
         self.frame.header().service_name()
     }
 
     /// The encoded arguments.
     #[must_use]
-    pub fn body(&self) -> &[u8] {
+    pub fn body(&self) -> &'a [u8] {
         self.frame.body()
     }
 
@@ -78,7 +81,7 @@ impl Incoming {
 
     /// The header as received; empty for transports without one.
     #[must_use]
-    pub fn header(&self) -> Header<'_> {
+    pub fn header(&self) -> Header<'a> {
         self.frame.header()
     }
 

@@ -1,6 +1,6 @@
 //! One message into the write arena: header, lengths, envelope, body.
 
-use crate::buf::Output;
+use crate::buf::{Mark, Output};
 use crate::config::Switch;
 use crate::error::EncodeError;
 use crate::exception::ApplicationException;
@@ -44,6 +44,11 @@ pub(super) fn write(
     } else {
         write_payload(out, head, body);
     }
+    settle(out, start)
+}
+
+/// Keeps the message that began at `start`, or takes it back if it has no encoding.
+fn settle(out: &mut Output, start: Mark) -> Result<(), EncodeError> {
     match out.take_error() {
         None => Ok(()),
         Some(error) => {
@@ -51,6 +56,25 @@ pub(super) fn write(
             Err(error)
         }
     }
+}
+
+/// Appends one message behind a ready-made TTHeader whose length and sequence id are filled in.
+pub(super) fn write_behind(
+    out: &mut Output,
+    head: &MessageHead<'_>,
+    header: &[u8],
+    body: impl FnOnce(&mut Output),
+) -> Result<(), EncodeError> {
+    let start = out.mark();
+    out.put(header);
+    out.patch(start, SEQUENCE_AT, &head.sequence.0.to_be_bytes());
+    write_payload(out, head, body);
+    let length = out.since(start).saturating_sub(framed::LENGTH_SIZE);
+    match u32::try_from(length) {
+        Ok(length) if length <= head.max_frame => out.patch_u32(start, length),
+        _ => out.fail(EncodeError::FrameTooLarge(length)),
+    }
+    settle(out, start)
 }
 
 /// The body of an application exception in the codec of its call.
@@ -84,3 +108,6 @@ fn write_payload(out: &mut Output, head: &MessageHead<'_>, body: impl FnOnce(&mu
         None => {}
     }
 }
+
+/// Place of the sequence id in a TTHeader.
+const SEQUENCE_AT: usize = 8;

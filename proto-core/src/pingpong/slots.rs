@@ -43,6 +43,7 @@ impl<T> Slots<T> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn insert(&mut self, value: T) -> CallId {
         self.open += 1;
         if let Some(index) = self.free.checked_sub(1)
@@ -82,6 +83,7 @@ impl<T> Slots<T> {
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, id: CallId) -> Option<&T> {
         self.slots
             .get(id.index as usize)
@@ -90,6 +92,7 @@ impl<T> Slots<T> {
             .as_ref()
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, id: CallId) -> Option<&mut T> {
         self.slots
             .get_mut(id.index as usize)
@@ -109,6 +112,21 @@ impl<T> Slots<T> {
         self.free = id.index + 1;
         self.open -= 1;
         Some(value)
+    }
+
+    /// Ends a call in place.
+    #[inline]
+    pub(super) fn free(&mut self, id: CallId) {
+        if let Some(slot) = self.slots.get_mut(id.index as usize)
+            && slot.generation == id.generation
+            && slot.value.is_some()
+        {
+            slot.value = None;
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.next_free = self.free;
+            self.free = id.index + 1;
+            self.open -= 1;
+        }
     }
 
     /// The open call in slot `index` with a generation that `matches`.

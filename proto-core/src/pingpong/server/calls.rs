@@ -1,10 +1,10 @@
 //! Requests in, answers out.
 
 use super::write::{ReplyWriter, ResetMark, Route, RouteLayout};
-use super::{Answered, Call, CancelReason, Refusal, ServerConnection, ServerEvent};
+use super::{Answered, Call, CancelReason, Found, Refusal, ServerConnection, ServerEvent};
 use crate::config::{Multiplex, Switch};
 use crate::dispatch::{Lookup, MethodKind, Services};
-use crate::error::{CloseReason, DecodeError, DecodeErrorKind, EncodeError};
+use crate::error::{CloseReason, DecodeError, DecodeErrorKind};
 use crate::exception::{ApplicationException, ExceptionType};
 use crate::pingpong::frame::{Frame, Layout, Prefix};
 use crate::pingpong::incoming::Target;
@@ -28,14 +28,29 @@ impl ServerConnection {
     /// [`RespondError::UnknownCall`] when the call is not open (any more); [`RespondError::Encode`] when the answer has
     /// no encoding, in which case the caller gets an exception of type 6 that says so.
     pub fn respond(&mut self, now: Instant, id: CallId, reply: &Reply<'_>) -> Result<(), RespondError> {
-        let Some(call) = self.end_call(id) else {
+        let Some(call) = self.calls.get(id) else {
             return Err(RespondError::UnknownCall);
         };
-        let sent = if call.answered == Answered::Yes {
-            self.answer(&call, reply)
-        } else {
-            Ok(())
+        let sent = match call.answered {
+            Answered::Yes => {
+                let mark = if self.life.draining {
+                    ResetMark::Set
+                } else {
+                    ResetMark::Unset
+                };
+                let route = Route {
+                    layout: call.route(),
+                    method: Self::method_name(&self.services, call),
+                };
+                ReplyWriter {
+                    out: &mut self.output,
+                    config: &self.config,
+                }
+                .write_or_explain(&route, reply, mark)
+            }
+            Answered::No => Ok(()),
         };
+        self.end_call(id);
         self.times.active = now;
         self.settle(now);
         sent.map_err(RespondError::Encode)
@@ -44,7 +59,7 @@ impl ServerConnection {
     /// Refuses a call whose arguments cannot be decoded: exception type 7 with the error's text. An in-order connection
     /// closes behind it, a multiplexed one goes on.
     pub fn reject(&mut self, now: Instant, id: CallId, error: &DecodeError) {
-        let Some(call) = self.end_call(id) else {
+        let Some(call) = self.calls.get(id) else {
             return;
         };
         let kind = match error.kind {
@@ -52,13 +67,17 @@ impl ServerConnection {
             _ => ExceptionType::PROTOCOL_ERROR,
         };
         let exception = ApplicationException::new(kind, error.to_string());
-        let method = Self::method_name(&self.services, &call).to_vec();
+        let method = Self::method_name(&self.services, call).to_vec();
         let route = Route {
             layout: call.route(),
             method: &method,
         };
-        let then = if call.concurrent { Then::Continue } else { Then::Close };
-        self.refuse(&route, exception, call.answered, then);
+        let (answered, then) = (
+            call.answered,
+            if call.concurrent { Then::Continue } else { Then::Close },
+        );
+        self.end_call(id);
+        self.refuse(&route, exception, answered, then);
         self.settle(now);
     }
 
@@ -108,48 +127,47 @@ impl ServerConnection {
         {
             return self.fail(CloseReason::Malformed(error));
         }
-        let found = self.lookup(&frame);
-        match refusal(&self.services, &found, &frame) {
-            None => self.open(now, frame, found, concurrent),
-            Some((exception, sequence)) => self.refuse_frame(&frame, exception, sequence, concurrent),
+        let (service, method) = (frame.header().service_name_bytes(), frame.name());
+        if let Some(last) = self.last
+            && last.named != service.is_empty()
+            && last.codec == frame.layout.codec
+            && self.services.is_again(last.method, service, method)
+        {
+            return self.open(now, frame, Target::Method(last.method), last.answered, concurrent);
         }
+        let found = self.services.lookup(service, method);
+        match found {
+            Lookup::Method(method) => {
+                if let Some((declared, info)) = self.services.method(method)
+                    && declared.codec == frame.layout.codec
+                    && !info.kind.is_streaming()
+                {
+                    let answered = if info.kind == MethodKind::Oneway {
+                        Answered::No
+                    } else {
+                        Answered::Yes
+                    };
+                    self.last = Some(Found {
+                        method,
+                        named: !service.is_empty(),
+                        codec: declared.codec,
+                        answered,
+                    });
+                    return self.open(now, frame, Target::Method(method), answered, concurrent);
+                }
+            }
+            Lookup::UnknownHandler => return self.open(now, frame, Target::Unknown, Answered::Yes, concurrent),
+            Lookup::UnknownService | Lookup::NoServiceName | Lookup::UnknownMethod(_) => {}
+        }
+        let (exception, sequence) = explain(&self.services, &found, &frame);
+        self.refuse_frame(&frame, exception, sequence, concurrent);
     }
 
     #[inline]
-    fn lookup(&mut self, frame: &Frame) -> Lookup {
-        let (service, method) = (frame.header().service_name_bytes(), frame.name());
-        match self.last {
-            Some((last, named)) if named != service.is_empty() && self.services.is_again(last, service, method) => {
-                Lookup::Method(last)
-            }
-            _ => {
-                let found = self.services.lookup(service, method);
-                if let Lookup::Method(method) = found {
-                    self.last = Some((method, !service.is_empty()));
-                }
-                found
-            }
-        }
-    }
-
-    fn open(&mut self, now: Instant, frame: Frame, found: Lookup, concurrent: bool) {
-        let (target, answered, name) = match found {
-            Lookup::Method(method) => {
-                let oneway = self
-                    .services
-                    .method(method)
-                    .is_some_and(|(_, info)| info.kind == MethodKind::Oneway);
-                (
-                    Target::Method(method),
-                    if oneway { Answered::No } else { Answered::Yes },
-                    None,
-                )
-            }
-            _ => (
-                Target::Unknown,
-                Answered::Yes,
-                Some(Box::new(frame.bytes.slice(frame.layout.name.range()))),
-            ),
+    fn open(&mut self, now: Instant, frame: Frame, target: Target, answered: Answered, concurrent: bool) {
+        let name = match target {
+            Target::Method(_) => None,
+            Target::Unknown => Some(Box::new(frame.bytes.slice(frame.layout.name.range()))),
         };
         let deadline = match self.config.deadline_from_header {
             Switch::On => frame.header().timeout().map(|timeout| now + timeout),
@@ -165,12 +183,11 @@ impl ServerConnection {
             codec: frame.layout.codec,
             answered,
             concurrent,
-            accepted: false,
             cancelled: false,
             deadline,
             name,
+            frame: Some(frame),
         });
-        self.arrived.push_back((id, frame));
         if let Some(at) = deadline {
             let calls = &self.calls;
             self.call_timers
@@ -193,39 +210,20 @@ impl ServerConnection {
         }
     }
 
-    fn end_call(&mut self, id: CallId) -> Option<Call> {
-        let call = self.calls.remove(id)?;
+    fn end_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
         self.held_bytes -= call.frame_len as usize;
         if !call.concurrent {
             self.life.in_order = false;
         }
-        if !call.accepted {
-            self.arrived.retain(|(arrived, _)| *arrived != id);
-        }
-        if call.deadline.is_some() {
+        let timed = call.deadline.is_some();
+        self.calls.free(id);
+        if timed {
             let calls = &self.calls;
             self.call_timers.prune(|id| calls.get(id).is_some());
         }
-        Some(call)
-    }
-
-    fn answer(&mut self, call: &Call, reply: &Reply<'_>) -> Result<(), EncodeError> {
-        let mark = self.reset_mark();
-        let route = Route {
-            layout: call.route(),
-            method: Self::method_name(&self.services, call),
-        };
-        let mut writer = ReplyWriter {
-            out: &mut self.output,
-            config: &self.config,
-        };
-        let sent = writer.write(&route, reply, mark);
-        if let Err(error) = sent {
-            let text = RespondError::Encode(error).to_string();
-            let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, text);
-            writer.write(&route, &Reply::new(ReplyOutcome::Exception(&exception)), mark)?;
-        }
-        sent
     }
 
     /// A draining connection marks every reply, so that the caller does not use it again.
@@ -304,20 +302,6 @@ const fn reply_sequence(layout: &Layout) -> SequenceId {
         MessageType::Stream => SequenceId(0),
         _ => layout.sequence,
     }
-}
-
-/// What to answer when no handler gets the request, and under which sequence id.
-fn refusal(services: &Services, found: &Lookup, frame: &Frame) -> Option<(ApplicationException, SequenceId)> {
-    if let Lookup::Method(target) = found {
-        let (service, method) = services.method(*target)?;
-        if service.codec == frame.layout.codec && !method.kind.is_streaming() {
-            return None;
-        }
-    }
-    if *found == Lookup::UnknownHandler {
-        return None;
-    }
-    Some(explain(services, found, frame))
 }
 
 /// The exception for a request that reaches no handler, and the sequence id it goes out under.

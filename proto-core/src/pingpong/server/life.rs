@@ -187,7 +187,6 @@ impl ServerConnection {
             self.cancel(id, CancelReason::CallerGone);
             self.calls.remove(id);
         }
-        self.arrived.clear();
         self.held = None;
         self.held_bytes = 0;
         self.life.in_order = false;

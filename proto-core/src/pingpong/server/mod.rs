@@ -51,7 +51,7 @@ use crate::wire::{Codec, SequenceId, Transport};
 ///     connection.receive(now, &mut input);
 /// }
 /// let Some(ServerEvent::Opened { id }) = connection.poll_event() else { panic!("a whole call opens") };
-/// let request = connection.accept(id).expect("the call is open");
+/// let request = connection.request(id).expect("the call is open");
 /// assert_eq!(request.method_name(), "echo");
 /// let result = Bytes::from_static(b"\0");
 /// connection.respond(now, id, &Reply::new(ReplyOutcome::Result(&result))).expect("bytes always encode");
@@ -65,13 +65,11 @@ pub struct ServerConnection {
     peer: Option<Arc<str>>,
     framer: Framer,
     calls: Slots<Call>,
-    /// Requests whose calls have opened and that were not taken yet, oldest first.
-    arrived: VecDeque<(CallId, Frame)>,
     call_timers: CallTimers,
     events: VecDeque<ServerEvent>,
     output: Output,
-    /// Where the last request went, and whether it named its service; most requests are like the one before.
-    last: Option<(MethodRef, bool)>,
+    /// Where the last request went; most requests are like the one before.
+    last: Option<Found>,
     /// A whole in-order request that waits for the calls before it.
     held: Option<Box<Frame>>,
     /// Bytes of requests that were taken in and are not answered yet.
@@ -119,9 +117,11 @@ struct Times {
     linger: Option<Instant>,
 }
 
-/// An open call: what its answer needs.
+/// An open call.
 #[derive(Debug)]
 struct Call {
+    /// The request, until it is released.
+    frame: Option<Frame>,
     frame_len: u32,
     target: Target,
     sequence: SequenceId,
@@ -129,11 +129,20 @@ struct Call {
     codec: Codec,
     answered: Answered,
     concurrent: bool,
-    accepted: bool,
     cancelled: bool,
     deadline: Option<Instant>,
     /// The method's name where the table has none; boxed twice to keep the others small.
     name: Option<Box<Bytes>>,
+}
+
+/// A method that a request was found to go to.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    method: MethodRef,
+    /// The request named its service.
+    named: bool,
+    codec: Codec,
+    answered: Answered,
 }
 
 /// Whether a call is answered at all.
@@ -148,7 +157,7 @@ enum Answered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// A request for a known method (or the unknown-service handler) is there: [`ServerConnection::accept`] it.
+    /// A request for a known method (or the unknown-service handler) is there: see [`ServerConnection::request`].
     Opened {
         /// The call.
         id: CallId,
@@ -203,7 +212,6 @@ impl ServerConnection {
             peer: None,
             framer: Framer::default(),
             calls: Slots::new(),
-            arrived: VecDeque::new(),
             call_timers: CallTimers::new(),
             events: VecDeque::new(),
             output: Output::new(),
@@ -288,25 +296,24 @@ impl ServerConnection {
         self.events.pop_front()
     }
 
-    /// Takes the request of a call out, once after its [`ServerEvent::Opened`].
-    pub fn accept(&mut self, id: CallId) -> Option<Incoming> {
-        let frame = match self.arrived.front() {
-            Some((first, _)) if *first == id => self.arrived.pop_front(),
-            _ => {
-                let place = self.arrived.iter().position(|(arrived, _)| *arrived == id)?;
-                self.arrived.remove(place)
-            }
-        };
-        let (_, frame) = frame?;
-        let call = self.calls.get_mut(id)?;
-        call.accepted = true;
+    /// The request of an open call. It can be looked at until the call is answered, or until
+    /// [`Self::release_request`].
+    #[inline]
+    pub fn request(&self, id: CallId) -> Option<Incoming<'_>> {
+        let call = self.calls.get(id)?;
         Some(Incoming {
             target: call.target,
-            message_type: frame.layout.message_type,
             deadline: call.deadline,
             concurrent: call.concurrent,
-            frame,
+            frame: call.frame.as_ref()?,
         })
+    }
+
+    /// Lets go of the request of a call that is not answered yet, so that the received block can be used again.
+    pub fn release_request(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.frame = None;
+        }
     }
 
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
@@ -363,7 +370,6 @@ impl ServerConnection {
             self.calls.shrink();
             if self.events.is_empty() {
                 self.events.shrink_to(0);
-                self.arrived.shrink_to(0);
             }
         }
     }

@@ -71,7 +71,7 @@ fn metainfo_caller_and_status_travel_in_the_header() {
         kind: RequestKind::Call,
         body: &body,
         deadline: None,
-        timeout: Some(std::time::Duration::from_millis(1500)),
+        timeout: Some(Duration::from_millis(1500)),
         connect_timeout: None,
         caller_method: "outer",
         meta: &meta,
@@ -79,9 +79,8 @@ fn metainfo_caller_and_status_travel_in_the_header() {
     let id = client.connection.open(at(0), &request).unwrap();
     carry(&mut client, &mut server);
     let [call] = server.opened()[..] else { panic!("opens") };
-    let incoming = server.connection.accept(call).unwrap();
+    let incoming = server.connection.request(call).unwrap();
     let header = incoming.call_header();
-    drop(incoming);
     let view = header.view();
     assert_eq!(
         (view.caller_service(), view.caller_method()),
@@ -89,7 +88,7 @@ fn metainfo_caller_and_status_travel_in_the_header() {
     );
     assert_eq!(
         (view.service_name(), view.timeout()),
-        ("Main", Some(std::time::Duration::from_millis(1500)))
+        ("Main", Some(Duration::from_millis(1500)))
     );
     assert_eq!(
         (view.meta_info().persistent("P"), view.meta_info().transient("T")),
@@ -161,7 +160,7 @@ fn large_payloads_pass_as_segments() {
     let id = client.call(&LARGE);
     carry(&mut client, &mut server);
     let [call] = server.opened()[..] else { panic!("opens") };
-    let body = server.connection.accept(call).unwrap().shared_body();
+    let body = server.connection.request(call).unwrap().shared_body();
     server
         .connection
         .respond(at(0), call, &Reply::new(ReplyOutcome::Result(&body)))

@@ -11,7 +11,7 @@ fn a_framed_call_is_answered_in_kind() {
     let mut server = Server::new();
     server.feed(0, &framed(1, "echo", 7));
     let [id] = server.opened()[..] else { panic!("one call") };
-    let request = server.connection.accept(id).unwrap();
+    let request = server.connection.request(id).unwrap();
     assert_eq!(request.target, Target::Method(MethodRef { service: 0, method: 0 }));
     assert_eq!(
         (request.transport(), request.codec()),
@@ -19,10 +19,11 @@ fn a_framed_call_is_answered_in_kind() {
     );
     assert_eq!((request.method_name(), request.service_name()), ("echo", ""));
     assert_eq!(
-        (request.sequence(), request.message_type),
+        (request.sequence(), request.message_type()),
         (SequenceId(7), MessageType::Call)
     );
-    assert!(server.connection.accept(id).is_none(), "a request is taken once");
+    server.connection.release_request(id);
+    assert!(server.connection.request(id).is_none(), "a released request is gone");
     let result = Bytes::from_static(&[0]);
     let reply = Reply::new(ReplyOutcome::Result(&result));
     server.connection.respond(at(0), id, &reply).unwrap();
@@ -74,7 +75,6 @@ fn in_order_calls_wait_for_the_answer_before_them() {
         Demand::Read,
         "to see the end of the connection"
     );
-    server.connection.accept(first);
     server.fail(0, first, "no");
     assert_eq!(
         server.connection.read_demand(),
@@ -101,7 +101,7 @@ fn flagged_calls_run_together_and_answer_in_any_order() {
     let ids = server.opened();
     assert_eq!(ids.len(), 3);
     for id in ids.iter().rev() {
-        assert!(server.connection.accept(*id).unwrap().concurrent);
+        assert!(server.connection.request(*id).unwrap().concurrent);
         let result = Bytes::from_static(&[0]);
         server
             .connection
@@ -143,7 +143,6 @@ fn oneway_calls_are_never_answered_and_type_five_gets_sequence_zero() {
     for kind in [1, 4] {
         server.feed(0, &framed(kind, "push", 1));
         let [id] = server.opened()[..] else { panic!("opens") };
-        server.connection.accept(id);
         server.fail(0, id, "nobody hears this");
         assert_eq!(server.sent(0), b"");
     }
@@ -211,7 +210,6 @@ fn a_body_that_does_not_decode_gets_type_seven() {
         let mut server = Server::new();
         server.feed(0, &ttheader(flags, 5, &[], &framed(1, "echo", 5)));
         let [id] = server.opened()[..] else { panic!("opens") };
-        server.connection.accept(id);
         let error = DecodeError::new(DecodeErrorKind::MissingField, 3).in_field(&("EchoArgs", "m"));
         server.connection.reject(at(0), id, &error);
         let text = b"EchoArgs.m: required field is not set at offset 3";
@@ -274,7 +272,7 @@ fn the_deadline_comes_from_the_header_when_asked_for() {
     });
     server.feed(1000, &frame);
     let [id] = server.opened()[..] else { panic!("opens") };
-    let request = server.connection.accept(id).unwrap();
+    let request = server.connection.request(id).unwrap();
     assert_eq!(request.deadline, Some(at(1250)));
     assert_eq!(request.header().timeout(), Some(Duration::from_millis(250)));
     let deadline = server.connection.poll_timeout().unwrap();
@@ -299,7 +297,7 @@ fn the_deadline_comes_from_the_header_when_asked_for() {
     let mut server = Server::new();
     server.feed(1000, &frame);
     let [id] = server.opened()[..] else { panic!("opens") };
-    assert_eq!(server.connection.accept(id).unwrap().deadline, None, "off by default");
+    assert_eq!(server.connection.request(id).unwrap().deadline, None, "off by default");
 }
 
 #[test]
