@@ -6,9 +6,9 @@
 
 pub mod buf;
 pub mod dispatch;
-#[warn(clippy::arithmetic_side_effects)]
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod thrift;
-#[warn(clippy::arithmetic_side_effects)]
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod wire;
 
 mod config;

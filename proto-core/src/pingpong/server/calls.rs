@@ -1,6 +1,8 @@
 //! Requests in, answers out.
 
 use super::write::{ReplyWriter, ResetMark, Route, RouteLayout};
+use bytes::Bytes;
+
 use super::{Answered, Call, CancelReason, Found, Refusal, ServerConnection, ServerEvent};
 use crate::config::{Multiplex, Switch};
 use crate::dispatch::{Lookup, MethodKind, Services};
@@ -127,21 +129,36 @@ impl ServerConnection {
         {
             return self.fail(CloseReason::Malformed(error));
         }
+        match self.find(&frame) {
+            Ok((target, answered)) => self.open(now, frame, target, answered, concurrent),
+            Err(found) => {
+                let (exception, sequence) = explain(&self.services, &found, &frame);
+                self.refuse_frame(&frame, exception, sequence, concurrent);
+            }
+        }
+    }
+
+    /// Where a request goes; else what the lookup said.
+    #[inline(always)]
+    fn find(&mut self, frame: &Frame) -> Result<(Target, Answered), Lookup> {
         let (service, method) = (frame.header().service_name_bytes(), frame.name());
         if let Some(last) = self.last
             && last.named != service.is_empty()
             && last.codec == frame.layout.codec
             && self.services.is_again(last.method, service, method)
         {
-            return self.open(now, frame, Target::Method(last.method), last.answered, concurrent);
+            return Ok((Target::Method(last.method), last.answered));
         }
-        let found = self.services.lookup(service, method);
+        self.look_up(frame)
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, frame: &Frame) -> Result<(Target, Answered), Lookup> {
+        let service = frame.header().service_name_bytes();
+        let found = self.services.lookup(service, frame.name());
         match found {
-            Lookup::Method(method) => {
-                if let Some((declared, info)) = self.services.method(method)
-                    && declared.codec == frame.layout.codec
-                    && !info.kind.is_streaming()
-                {
+            Lookup::Method(method) => match self.services.method(method) {
+                Some((declared, info)) if declared.codec == frame.layout.codec && !info.kind.is_streaming() => {
                     let answered = if info.kind == MethodKind::Oneway {
                         Answered::No
                     } else {
@@ -153,24 +170,23 @@ impl ServerConnection {
                         codec: declared.codec,
                         answered,
                     });
-                    return self.open(now, frame, Target::Method(method), answered, concurrent);
+                    Ok((Target::Method(method), answered))
                 }
-            }
-            Lookup::UnknownHandler => return self.open(now, frame, Target::Unknown, Answered::Yes, concurrent),
-            Lookup::UnknownService | Lookup::NoServiceName | Lookup::UnknownMethod(_) => {}
+                _ => Err(found),
+            },
+            Lookup::UnknownHandler => Ok((Target::Unknown, Answered::Yes)),
+            Lookup::UnknownService | Lookup::NoServiceName | Lookup::UnknownMethod(_) => Err(found),
         }
-        let (exception, sequence) = explain(&self.services, &found, &frame);
-        self.refuse_frame(&frame, exception, sequence, concurrent);
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, now: Instant, frame: Frame, target: Target, answered: Answered, concurrent: bool) {
         let name = match target {
             Target::Method(_) => None,
-            Target::Unknown => Some(Box::new(frame.bytes.slice(frame.layout.name.range()))),
+            Target::Unknown => wire_name(&frame),
         };
         let deadline = match self.config.deadline_from_header {
-            Switch::On => frame.header().timeout().map(|timeout| now + timeout),
+            Switch::On => deadline(now, &frame),
             Switch::Off => None,
         };
         let frame_len = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
@@ -302,6 +318,16 @@ const fn reply_sequence(layout: &Layout) -> SequenceId {
         MessageType::Stream => SequenceId(0),
         _ => layout.sequence,
     }
+}
+
+#[cold]
+fn wire_name(frame: &Frame) -> Option<Box<Bytes>> {
+    Some(Box::new(frame.bytes.slice(frame.layout.name.range())))
+}
+
+#[inline(never)]
+fn deadline(now: Instant, frame: &Frame) -> Option<Instant> {
+    frame.header().timeout().map(|timeout| now + timeout)
 }
 
 /// The exception for a request that reaches no handler, and the sequence id it goes out under.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::call_timers::CallTimers;
-use super::frame::{Frame, Framer};
+use super::frame::{Frame, FrameError, Framer};
 use super::incoming::{Incoming, Target};
 use super::slots::{CallId, Slots};
 use super::{Demand, Shutdown};
@@ -243,7 +243,9 @@ impl ServerConnection {
         if input.len() != self.input_len {
             self.times.active = now;
         }
-        self.take_held(now);
+        if self.held.is_some() {
+            self.take_held(now);
+        }
         self.life.blocked = false;
         while self.life.closed.is_none() && !input.is_empty() {
             if !self.may_take_more() {
@@ -256,12 +258,7 @@ impl ServerConnection {
             match self.framer.next(input, &self.config.limits) {
                 Ok(Some(frame)) => self.take(now, frame),
                 Ok(None) => break,
-                Err(bad) if self.survives(&bad) => {
-                    let _ = input.split_to(bad.boundary.unwrap_or(0).min(input.len()));
-                    self.events
-                        .push_back(ServerEvent::Refused(Box::new(Refusal::Unreadable(bad.error))));
-                }
-                Err(bad) => self.close(CloseReason::Malformed(bad.error)),
+                Err(bad) => self.refuse_bytes(bad, input),
             }
         }
         if self.life.closed.is_some() {
@@ -269,6 +266,16 @@ impl ServerConnection {
         }
         self.note_input(now, input.len());
         self.settle(now);
+    }
+
+    #[cold]
+    fn refuse_bytes(&mut self, bad: FrameError, input: &mut BytesMut) {
+        if !self.survives(&bad) {
+            return self.close(CloseReason::Malformed(bad.error));
+        }
+        let _ = input.split_to(bad.boundary.unwrap_or(0).min(input.len()));
+        let refusal = Refusal::Unreadable(bad.error);
+        self.events.push_back(ServerEvent::Refused(Box::new(refusal)));
     }
 
     /// What to do with the reading side of the socket now.

@@ -162,7 +162,8 @@ fn oneway_calls_are_never_answered_and_type_five_gets_sequence_zero() {
 
 #[test]
 fn refusals_have_kitexs_texts_and_close_in_order_connections() {
-    let rows: [(&[(&str, &str)], &str, i32, &str); 4] = [
+    type Row = (&'static [(&'static str, &'static str)], &'static str, i32, &'static str);
+    let rows: [Row; 4] = [
         (&[], "nope", 20, "unknown service , method nope"),
         (&[("isn", "Main")], "other", 1, "unknown method other (service Main)"),
         (&[("isn", "Gone")], "nope", 20, "unknown service Gone, method nope"),

@@ -202,7 +202,7 @@ fn odd_but_legal_heads_are_taken() {
 fn frame_of(blocks: &str) -> (Vec<u8>, Header) {
     let mut frame = hex("00 00 00 00 10 00 00 00 00 00 00 01 00 00 00 00");
     frame.extend(hex(blocks));
-    while (frame.len() - 14) % 4 != 0 {
+    while !(frame.len() - 14).is_multiple_of(4) {
         frame.push(0);
     }
     frame[3] = u8::try_from(frame.len() - 4).unwrap();
