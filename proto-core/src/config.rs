@@ -25,7 +25,7 @@ pub struct Limits {
     pub max_unsent: usize,
     /// From the first byte of a connection until its protocol is known.
     pub detection_timeout: Duration,
-    /// From the first byte of a frame until its head is whole, and again for each further 256 KiB of its body.
+    /// From the first byte of a frame until it is whole; starts anew with each 64 KiB of it.
     pub frame_timeout: Duration,
     /// Without an open call and without a byte.
     pub idle_timeout: Duration,

@@ -163,8 +163,6 @@ pub enum EncodeError {
     FrameTooLarge(usize),
     /// A union without a set field, or another value with no wire form.
     NoWireForm(&'static str),
-    /// A Protobuf message over a transport that has no frame of its own.
-    NeedsFraming,
     /// A method name that is empty or longer than [`Limits::max_method_name`](crate::Limits::max_method_name).
     MethodName(usize),
 }
@@ -181,7 +179,6 @@ impl fmt::Display for EncodeError {
             }
             Self::FrameTooLarge(n) => write!(f, "frame of {n} bytes is above the limit"),
             Self::NoWireForm(what) => write!(f, "{what} has no wire form"),
-            Self::NeedsFraming => f.write_str("protobuf needs a framed transport"),
             Self::MethodName(n) => write!(f, "method name of {n} bytes is empty or too long"),
         }
     }
@@ -195,7 +192,7 @@ impl std::error::Error for EncodeError {}
 pub enum CloseReason {
     /// The peer ended the connection between two messages.
     PeerClosed,
-    /// The peer ended the connection inside a message or with calls unanswered.
+    /// The peer ended the connection inside a message.
     PeerClosedMidway,
     /// Reading from or writing to the socket failed.
     SocketFailed,
@@ -221,7 +218,7 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerClosed => f.write_str("closed by the peer"),
-            Self::PeerClosedMidway => f.write_str("closed by the peer inside a message or call"),
+            Self::PeerClosedMidway => f.write_str("closed by the peer inside a message"),
             Self::SocketFailed => f.write_str("socket failed"),
             Self::Malformed(error) => error.fmt(f),
             Self::Refused => f.write_str("closed after a refused call"),

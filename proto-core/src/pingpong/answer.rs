@@ -72,7 +72,7 @@ impl Answer {
         }
     }
 
-    /// The business status, if the header has one that counts: a decimal number that is not 0, with readable extra.
+    /// The business status, if the header has one that counts: a decimal number that is not 0.
     ///
     /// Unlike Kitex, a status on an exception counts too (Volo sends it so), and a `biz-extra` that is no JSON object of
     /// strings costs the extra, not the whole status.

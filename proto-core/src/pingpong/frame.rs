@@ -58,16 +58,22 @@ impl Frame {
 }
 
 /// A message that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct FrameError {
     pub(super) error: DecodeError,
     /// Length of the frame if its end is known all the same, so that a multiplexed connection can go on.
     pub(super) boundary: Option<usize>,
+    /// The message's head, if that much of it can be used.
+    pub(super) head: Option<Layout>,
 }
 
 impl From<DecodeError> for FrameError {
     fn from(error: DecodeError) -> Self {
-        Self { error, boundary: None }
+        Self {
+            error,
+            boundary: None,
+            head: None,
+        }
     }
 }
 
@@ -128,24 +134,24 @@ impl Framer {
                     ..layout
                 }))
             }
-            _ => Ok(self.open_payload(input, 0, limits)?),
+            _ => self.open_payload(input, 0, limits),
         }
     }
 
     /// A payload that tells its own end: framed, or bare to the end of its struct.
     #[inline(always)]
-    fn open_payload(&mut self, input: &[u8], start: usize, limits: &Limits) -> Result<Option<Layout>, DecodeError> {
+    fn open_payload(&mut self, input: &[u8], start: usize, limits: &Limits) -> Result<Option<Layout>, FrameError> {
         let payload = input.get(start..).unwrap_or(&[]);
         match sniff_payload(payload) {
             Sniffed::NeedMore => Ok(None),
             Sniffed::BareThrift => self.bare(input, start, limits),
-            Sniffed::FramedProtobuf => framed_message(input, start, Codec::Protobuf, limits),
-            Sniffed::FramedThrift => framed_message(input, start, Codec::Thrift, limits),
-            unknown => Err(unknown_payload(unknown, start)),
+            Sniffed::FramedProtobuf => Ok(framed_message(input, start, Codec::Protobuf, limits)?),
+            Sniffed::FramedThrift => Ok(framed_message(input, start, Codec::Thrift, limits)?),
+            unknown => Err(unknown_payload(unknown, start).into()),
         }
     }
 
-    fn bare(&mut self, input: &[u8], start: usize, limits: &Limits) -> Result<Option<Layout>, DecodeError> {
+    fn bare(&mut self, input: &[u8], start: usize, limits: &Limits) -> Result<Option<Layout>, FrameError> {
         let message = input.get(start..).unwrap_or(&[]);
         let parsed = parse_envelope(Codec::Thrift, message, limits).map_err(|error| error.shifted(start))?;
         let Some(envelope) = parsed else {
@@ -156,19 +162,16 @@ impl Framer {
             .walk
             .get_or_insert_with(|| Box::new(Skipper::new(limits.max_depth)));
         let seen = input.get(body..).unwrap_or(&[]);
-        let oversize = || too_large(seen.len(), start);
-        match walk.advance(seen).map_err(|error| error.shifted(body))? {
-            Some(len) => place(
-                &envelope,
-                start,
-                Transport::Bare,
-                Codec::Thrift,
-                body.saturating_add(len),
-            )
-            .map(Some)
-            .ok_or_else(oversize),
-            None if seen.len() > limits.max_frame as usize => Err(oversize()),
-            None => Ok(None),
+        let until = |end| place(&envelope, start, Transport::Bare, Codec::Thrift, end);
+        match walk.advance(seen) {
+            Ok(Some(len)) => Ok(until(body.saturating_add(len))),
+            Ok(None) if seen.len() > limits.max_frame as usize => Err(too_large(seen.len(), start).into()),
+            Ok(None) => Ok(None),
+            Err(error) => Err(FrameError {
+                error: error.shifted(body),
+                boundary: None,
+                head: until(input.len()),
+            }),
         }
     }
 }
@@ -190,6 +193,7 @@ fn behind_ttheader(input: &[u8], limits: &Limits) -> Result<Option<Layout>, Fram
         Err(error) => Err(FrameError {
             error,
             boundary: Some(frame.len()),
+            head: None,
         }),
     }
 }

@@ -19,6 +19,10 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    pub(super) const fn new(frame: &'a [u8], prefix: &'a Prefix) -> Self {
+        Self { frame, prefix }
+    }
+
     /// The IDL service name (`isn`), empty when there is none.
     #[must_use]
     pub fn service_name(self) -> &'a str {

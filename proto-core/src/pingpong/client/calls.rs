@@ -10,7 +10,6 @@ use crate::pingpong::frame::{Frame, Prefix};
 use crate::pingpong::message::{self, MessageHead};
 use crate::pingpong::request::{OpenError, Request, RequestKind};
 use crate::pingpong::slots::CallId;
-use crate::time::Instant;
 use crate::wire::ttheader::{Flags, HeaderWriter, IntKey, string_key};
 use crate::wire::{Codec, MessageType, SequenceId, Transport};
 
@@ -21,7 +20,7 @@ impl ClientConnection {
     ///
     /// # Errors
     /// An [`OpenError`]; nothing of the call was sent then.
-    pub fn open(&mut self, now: Instant, request: &Request<'_>) -> Result<CallId, OpenError> {
+    pub fn open(&mut self, request: &Request<'_>) -> Result<CallId, OpenError> {
         if !self.is_reusable() {
             return Err(OpenError::NotUsable);
         }
@@ -57,7 +56,11 @@ impl ClientConnection {
                     .insert(at, id, |id| calls.get(id).is_some(), calls.len());
             }
         }
-        let _ = now;
+        if request.kind == RequestKind::Oneway {
+            // The peer may answer all the same, when it does not know the method: no call may follow to take that for
+            // its own.
+            self.retire();
+        }
         Ok(id)
     }
 
@@ -100,7 +103,11 @@ impl ClientConnection {
         let open: Vec<_> = self.calls.ids().collect();
         for id in open {
             if self.calls.get(id).is_some_and(|call| call.answer.is_none()) {
-                self.fail_call(id, CallError::Malformed(error));
+                let error = match error.kind {
+                    DecodeErrorKind::BadMessageType(found) => CallError::InvalidMessageType(found),
+                    _ => CallError::Malformed(error),
+                };
+                self.fail_call(id, error);
             }
         }
         self.fail(CloseReason::Malformed(error));
@@ -223,12 +230,15 @@ impl ClientConnection {
 
     fn write(&mut self, request: &Request<'_>, sequence: SequenceId) -> Result<(), EncodeError> {
         let multiplexed = self.config.multiplex.is_on();
-        let transport = match (self.config.transport, request.codec, multiplexed) {
-            (Transport::Bare, Codec::Protobuf, false) => Transport::Framed,
-            (Transport::TtHeader, Codec::Protobuf, _) => Transport::TtHeaderFramed,
-            (Transport::Bare, _, true) => Transport::TtHeader,
-            (Transport::Framed, _, true) => Transport::TtHeaderFramed,
-            (transport, ..) => transport,
+        let transport = match (self.config.transport, multiplexed) {
+            (Transport::Bare, true) => Transport::TtHeader,
+            (Transport::Framed, true) => Transport::TtHeaderFramed,
+            (transport, _) => transport,
+        };
+        let transport = match (transport, request.codec) {
+            (Transport::Bare, Codec::Protobuf) => Transport::Framed,
+            (Transport::TtHeader, Codec::Protobuf) => Transport::TtHeaderFramed,
+            (transport, _) => transport,
         };
         let message_type = match request.kind {
             RequestKind::Call => MessageType::Call,

@@ -125,7 +125,10 @@ impl ClientConnection {
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
         while self.life.closed.is_none() && !input.is_empty() && !self.over_memory() {
             match self.framer.next(input, &self.config.limits) {
-                Ok(Some(frame)) => self.take(frame),
+                Ok(Some(frame)) => {
+                    self.times.frame = None;
+                    self.take(frame);
+                }
                 Ok(None) => break,
                 Err(bad) => self.malformed(bad.error),
             }

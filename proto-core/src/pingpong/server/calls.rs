@@ -8,7 +8,8 @@ use crate::config::{Multiplex, Switch};
 use crate::dispatch::{Lookup, MethodKind, Services};
 use crate::error::{CloseReason, DecodeError, DecodeErrorKind};
 use crate::exception::{ApplicationException, ExceptionType};
-use crate::pingpong::frame::{Frame, Layout, Prefix};
+use crate::pingpong::frame::{Frame, Framer, Layout, Prefix};
+use crate::pingpong::header::Header;
 use crate::pingpong::incoming::Target;
 use crate::pingpong::reply::{Reply, ReplyOutcome, RespondError};
 use crate::pingpong::slots::CallId;
@@ -54,7 +55,7 @@ impl ServerConnection {
         };
         self.end_call(id);
         self.times.active = now;
-        self.settle(now);
+        self.go_on(now);
         sent.map_err(RespondError::Encode)
     }
 
@@ -80,7 +81,7 @@ impl ServerConnection {
         );
         self.end_call(id);
         self.refuse(&route, exception, answered, then);
-        self.settle(now);
+        self.go_on(now);
     }
 
     /// Takes in one whole request.
@@ -94,19 +95,24 @@ impl ServerConnection {
         if !concurrent && !self.calls.is_empty() {
             self.held_bytes += frame.bytes.len();
             self.held = Some(Box::new(frame));
-            self.life.in_order = true;
             return;
         }
         self.begin(now, frame, concurrent);
     }
 
-    /// Takes in the request that waited for the calls before it.
-    pub(super) fn take_held(&mut self, now: Instant) {
-        if self.calls.is_empty()
-            && let Some(frame) = self.held.take()
-        {
+    /// After a call has ended: the request that waited for it begins.
+    #[inline]
+    fn go_on(&mut self, now: Instant) {
+        if self.held.is_some() && self.calls.is_empty() && self.life.closed.is_none() {
+            self.begin_held(now);
+        }
+        self.settle(now);
+    }
+
+    #[cold]
+    fn begin_held(&mut self, now: Instant) {
+        if let Some(frame) = self.held.take() {
             self.held_bytes -= frame.bytes.len();
-            self.life.in_order = false;
             self.begin(now, *frame, false);
         }
     }
@@ -267,22 +273,32 @@ impl ServerConnection {
 
     /// Answers a request whose body never came, where its head did.
     pub(super) fn refuse_unfinished(&mut self, input: &[u8]) {
-        let Some(layout) = crate::pingpong::frame::Framer::head(input, &self.config.limits) else {
-            return;
-        };
-        let name = input.get(layout.name.range()).unwrap_or(&[]).to_vec();
-        let peer = self.peer.as_deref().unwrap_or("");
-        let text = format!("connection read timeout {peer}");
-        let exception = ApplicationException::new(ExceptionType::PROTOCOL_ERROR, text);
-        let route = Route {
-            layout: RouteLayout {
-                transport: layout.transport,
-                codec: layout.codec,
-                sequence: layout.sequence,
+        if let Some(layout) = Framer::head(input, &self.config.limits) {
+            let peer = self.peer.as_deref().unwrap_or("");
+            let text = format!("connection read timeout {peer}");
+            self.refuse_head(&layout, input, text);
+        }
+    }
+
+    /// Answers a request of which only the head can be used: exception type 7, unless its method is oneway.
+    pub(super) fn refuse_head(&mut self, layout: &Layout, input: &[u8], text: String) {
+        let name = layout.name.of(input);
+        let service = Header::new(input, &layout.prefix).service_name_bytes();
+        let answered = match self.services.lookup(service, name) {
+            Lookup::Method(method) => match self.services.method(method) {
+                Some((_, info)) if info.kind == MethodKind::Oneway => Answered::No,
+                _ => Answered::Yes,
             },
-            method: &name,
+            _ => Answered::Yes,
         };
-        self.refuse(&route, exception, Answered::Yes, Then::Close);
+        let exception = ApplicationException::new(ExceptionType::PROTOCOL_ERROR, text);
+        let layout = RouteLayout {
+            transport: layout.transport,
+            codec: layout.codec,
+            sequence: reply_sequence(layout),
+        };
+        let name = name.to_vec();
+        self.refuse(&Route { layout, method: &name }, exception, answered, Then::Close);
     }
 
     fn refuse(&mut self, route: &Route<'_>, exception: ApplicationException, answered: Answered, then: Then) {

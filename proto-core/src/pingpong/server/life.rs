@@ -112,6 +112,7 @@ impl ServerConnection {
             Detection::NeedMore => false,
             Detection::Protocol(Protocol::PingPong) => {
                 self.life.detected = true;
+                self.times.frame = None;
                 true
             }
             Detection::Protocol(other) => {
@@ -125,7 +126,10 @@ impl ServerConnection {
     pub(super) fn survives(&self, bad: &FrameError) -> bool {
         bad.boundary.is_some()
             && (self.life.multiplexed || self.config.multiplex == Multiplex::Only)
-            && !matches!(bad.error.kind, DecodeErrorKind::EmptyMethodName)
+            && !matches!(
+                bad.error.kind,
+                DecodeErrorKind::EmptyMethodName | DecodeErrorKind::BadMessageType(_)
+            )
     }
 
     /// Remembers what is left of the input, and since when a frame is incomplete.

@@ -243,9 +243,6 @@ impl ServerConnection {
         if input.len() != self.input_len {
             self.times.active = now;
         }
-        if self.held.is_some() {
-            self.take_held(now);
-        }
         self.life.blocked = false;
         while self.life.closed.is_none() && !input.is_empty() {
             if !self.may_take_more() {
@@ -256,7 +253,10 @@ impl ServerConnection {
                 break;
             }
             match self.framer.next(input, &self.config.limits) {
-                Ok(Some(frame)) => self.take(now, frame),
+                Ok(Some(frame)) => {
+                    self.times.frame = None;
+                    self.take(now, frame);
+                }
                 Ok(None) => break,
                 Err(bad) => self.refuse_bytes(bad, input),
             }
@@ -265,13 +265,21 @@ impl ServerConnection {
             input.clear();
         }
         self.note_input(now, input.len());
+        // Nothing that ends or is sent could make room for the rest of this frame.
+        if self.over_limits() && self.calls.is_empty() && self.unsent() == 0 {
+            self.close(CloseReason::LimitReached("max_memory"));
+            input.clear();
+        }
         self.settle(now);
     }
 
     #[cold]
     fn refuse_bytes(&mut self, bad: FrameError, input: &mut BytesMut) {
         if !self.survives(&bad) {
-            return self.close(CloseReason::Malformed(bad.error));
+            if let Some(layout) = bad.head {
+                self.refuse_head(&layout, input, bad.error.to_string());
+            }
+            return self.fail(CloseReason::Malformed(bad.error));
         }
         let _ = input.split_to(bad.boundary.unwrap_or(0).min(input.len()));
         let refusal = Refusal::Unreadable(bad.error);
@@ -285,7 +293,7 @@ impl ServerConnection {
             return Demand::Stop;
         }
         let free = self.may_take_more();
-        if free && (self.life.blocked || self.held.is_some()) {
+        if free && self.life.blocked {
             return Demand::Receive;
         }
         if self.life.read_ended {
@@ -391,7 +399,10 @@ impl ServerConnection {
     }
 
     fn may_take_more(&self) -> bool {
-        !self.life.in_order && self.calls.len() < self.config.limits.max_calls as usize && !self.over_limits()
+        !self.life.in_order
+            && self.held.is_none()
+            && self.calls.len() < self.config.limits.max_calls as usize
+            && !self.over_limits()
     }
 
     fn method_name<'a>(services: &'a Services, call: &'a Call) -> &'a [u8] {

@@ -264,7 +264,7 @@ fn the_control_frame_retires_a_multiplexed_connection_and_keeps_its_calls() {
         caller_method: "",
         meta: &meta,
     };
-    assert_eq!(client.connection.open(at(0), &request), Err(OpenError::NotUsable));
+    assert_eq!(client.connection.open(&request), Err(OpenError::NotUsable));
     client.feed(0, &ttheader(0, 1, &[], &framed(2, "echo", 1)));
     assert_eq!(client.events(), [ClientEvent::Answered { id }]);
     client.connection.take_answer(id);
@@ -334,15 +334,56 @@ fn one_call_at_a_time_and_names_that_fit() {
         caller_method: "",
         meta: &meta,
     };
-    assert_eq!(client.connection.open(at(0), &request), Err(OpenError::Busy));
+    assert_eq!(client.connection.open(&request), Err(OpenError::Busy));
     let mut client = framed_client();
     request.method = "";
     assert_eq!(
-        client.connection.open(at(0), &request),
+        client.connection.open(&request),
         Err(OpenError::Encode(crate::EncodeError::MethodName(0)))
     );
     let oneway = client.open("push", &[0], RequestKind::Oneway, None);
     assert_eq!(client.sent(0), framed(4, "push", 1));
     assert!(client.connection.take_answer(oneway).is_none());
-    assert!(client.connection.is_reusable());
+    assert!(
+        !client.connection.is_reusable(),
+        "an exception that comes all the same must not meet another call"
+    );
+}
+
+#[test]
+fn protobuf_is_always_framed() {
+    for (transport, multiplex) in [
+        (Transport::Bare, Switch::Off),
+        (Transport::Bare, Switch::On),
+        (Transport::TtHeader, Switch::Off),
+        (Transport::TtHeaderFramed, Switch::On),
+    ] {
+        let mut client = Client::with(ClientConfig {
+            transport,
+            multiplex,
+            meta: Switch::Off,
+            ..ClientConfig::default()
+        });
+        let body = Bytes::new();
+        let meta = crate::MetaInfo::default();
+        let request = Request {
+            service: "",
+            method: "Ask",
+            codec: Codec::Protobuf,
+            kind: RequestKind::Call,
+            body: &body,
+            deadline: None,
+            timeout: None,
+            connect_timeout: None,
+            caller_method: "",
+            meta: &meta,
+        };
+        client.connection.open(&request).unwrap();
+        let sent = client.sent(0);
+        let message = hex("0000000f 9001 0001 00000003 41736b");
+        assert!(
+            sent.windows(message.len()).any(|window| window == message),
+            "{transport}"
+        );
+    }
 }

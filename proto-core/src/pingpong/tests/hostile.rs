@@ -263,3 +263,85 @@ fn the_end_inside_a_message_is_told_apart() {
         }]
     );
 }
+
+#[test]
+fn a_stream_of_whole_frames_never_looks_like_one_that_stands_still() {
+    let whole = |seq: u8| {
+        let mut frame = framed(1, "echo", seq);
+        frame.resize(4 + 50_000, 0);
+        frame[..4].copy_from_slice(&50_000u32.to_be_bytes());
+        ttheader(1, i32::from(seq), &[], &frame)
+    };
+    let stream: Vec<u8> = (0..40).flat_map(whole).collect();
+    let mut server = Server::new();
+    let mut now = 0;
+    for chunk in stream.chunks(65_536) {
+        server.timeout(now);
+        server.feed(now, chunk);
+        for id in server.opened() {
+            server.echo(now, id);
+        }
+        server.sent(now);
+        now += 1000;
+    }
+}
+
+#[test]
+fn the_first_frame_has_its_own_time_once_the_protocol_is_known() {
+    let whole = framed(1, "echo", 1);
+    let mut server = Server::new();
+    server.feed(0, &whole[..7]);
+    server.timeout(6000);
+    server.feed(6000, &whole[7..20]);
+    assert_eq!(server.connection.poll_timeout().unwrap().at, at(11_000));
+}
+
+#[test]
+fn a_frame_that_memory_cannot_hold_ends_the_connection() {
+    let limits = Limits {
+        max_memory: 1000,
+        ..Limits::default()
+    };
+    let mut server = Server::with(ServerConfig {
+        limits,
+        ..ServerConfig::default()
+    });
+    let mut frame = framed(1, "echo", 1);
+    frame.resize(2000, 0);
+    frame[..4].copy_from_slice(&1_996u32.to_be_bytes());
+    server.feed(0, &frame[..1500]);
+    assert_eq!(
+        server.events(),
+        [ServerEvent::Closed {
+            reason: CloseReason::LimitReached("max_memory")
+        }]
+    );
+}
+
+#[test]
+fn a_bare_message_with_a_body_that_cannot_be_walked_is_answered() {
+    let mut bare = framed(1, "echo", 1)[4..].to_vec();
+    bare.pop();
+    bare.extend([0x7f, 0, 1]);
+    let mut server = Server::new();
+    server.feed(0, &bare);
+    let sent = server.sent(0);
+    let text = b"unknown type id 0x7f at offset 16";
+    assert!(sent.windows(text.len()).any(|window| window == text));
+    assert!(server.connection.is_drained());
+}
+
+#[test]
+fn message_types_that_do_not_exist_close_multiplexed_connections_too() {
+    let mut server = Server::with(ServerConfig {
+        multiplex: Multiplex::Only,
+        ..ServerConfig::default()
+    });
+    server.feed(0, &ttheader(1, 1, &[], &framed(6, "echo", 1)));
+    assert!(matches!(
+        server.events()[..],
+        [ServerEvent::Closed {
+            reason: CloseReason::Malformed(_)
+        }]
+    ));
+}

@@ -162,7 +162,7 @@ impl Client {
             caller_method: "",
             meta: &meta,
         };
-        self.connection.open(Instant::ZERO, &request).expect("opens")
+        self.connection.open(&request).expect("opens")
     }
 
     fn sent(&mut self, millis: u64) -> Vec<u8> {

@@ -76,7 +76,7 @@ fn metainfo_caller_and_status_travel_in_the_header() {
         caller_method: "outer",
         meta: &meta,
     };
-    let id = client.connection.open(at(0), &request).unwrap();
+    let id = client.connection.open(&request).unwrap();
     carry(&mut client, &mut server);
     let [call] = server.opened()[..] else { panic!("opens") };
     let incoming = server.connection.request(call).unwrap();

@@ -343,3 +343,34 @@ fn protocols_that_are_not_served_are_named() {
     assert_eq!(server.sent(0), b"");
     assert!(server.connection.is_drained());
 }
+
+#[test]
+fn a_request_that_waited_begins_when_the_calls_before_it_end() {
+    let mut server = Server::new();
+    let flagged = ttheader(1, 1, &[], &framed(1, "echo", 1));
+    server.feed(0, &[flagged, framed(1, "echo", 2)].concat());
+    let [first] = server.opened()[..] else {
+        panic!("the first alone")
+    };
+    server.connection.handle_disconnect(at(0), Disconnect::ReadEnd);
+    server.events();
+    let result = Bytes::from_static(&[0]);
+    server
+        .connection
+        .respond(at(1), first, &Reply::new(ReplyOutcome::Result(&result)))
+        .unwrap();
+    let events = server.events();
+    let [ServerEvent::Opened { id: second }, ServerEvent::Cancelled { .. }] = events[..] else {
+        panic!("{events:?}")
+    };
+    server
+        .connection
+        .respond(at(2), second, &Reply::new(ReplyOutcome::Result(&result)))
+        .unwrap();
+    assert_eq!(
+        server.events(),
+        [ServerEvent::Closed {
+            reason: CloseReason::PeerClosed
+        }]
+    );
+}
