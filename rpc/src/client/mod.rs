@@ -1,0 +1,118 @@
+//! Clients.
+
+mod builder;
+mod call;
+mod connector;
+mod exchange;
+mod in_process;
+mod lanes;
+mod mux;
+mod pool;
+mod pooled;
+mod request;
+mod route;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kitewire_proto::dispatch::ServiceInfo;
+use kitewire_runtime::Address;
+
+pub use builder::ClientBuilder;
+pub use call::{CallResult, ClientCall, FullCall, Oneway, Response};
+pub use pool::PoolOptions;
+
+use crate::Error;
+use crate::server::Server;
+use crate::service::{Body, Registration};
+use route::Route;
+
+/// Makes calls. Cheap to clone; clones share their connections.
+///
+/// Generated clients are made from one, and several of them may share it:
+///
+/// ```no_run
+/// # use kitewire::{Client, Runtime, Transport};
+/// # fn make<R: Runtime>(runtime: R) -> Result<(), kitewire::Error> {
+/// let client = Client::to("127.0.0.1:8888").transport(Transport::TtHeader).build(runtime)?;
+/// // let cart = CartClient::new(client.clone());
+/// // let stock = StockClient::new(client);
+/// # drop(client); Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    address: Address,
+    /// Name of the service called, for service discovery and texts; may be empty.
+    destination: String,
+    timeout: Option<Duration>,
+    connect_timeout: Option<Duration>,
+    max_depth: u16,
+    route: Route,
+}
+
+impl Client {
+    /// Starts to describe a client of the server at `address`: `host:port`, `ip:port`, or the path of a Unix socket.
+    pub fn to(address: impl Into<Address>) -> ClientBuilder {
+        ClientBuilder::new(address.into())
+    }
+
+    /// A client that calls `service` directly, in this process and without a runtime.
+    ///
+    /// Everything but the socket is as usual: messages are encoded and decoded, with a header, so that what works here
+    /// works over a connection. The handler runs in the caller's task, and stops where it is if the call is dropped.
+    /// Without a runtime there is no timer: a timeout shows only when the handler wakes the call after it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the service cannot be registered.
+    pub fn in_process(service: impl Into<Registration>) -> Result<Self, Error> {
+        Self::to_server(Server::detached().register(service))
+    }
+
+    /// As [`Self::in_process`], with every service and setting of `server`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when its services do not fit together.
+    pub fn to_server<R>(server: Server<R>) -> Result<Self, Error> {
+        ClientBuilder::new(Address::Name("in process".into())).build_in_process(server)
+    }
+
+    /// A call of the method at index `method` of `service`. Generated clients make these.
+    pub fn call<'a, A: Body, R: CallResult>(
+        &'a self,
+        service: &'a ServiceInfo,
+        method: usize,
+        arguments: A,
+    ) -> ClientCall<'a, A, R> {
+        ClientCall::new(self, service, method, arguments)
+    }
+
+    /// Where calls go that name no address of their own.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.inner.address
+    }
+
+    /// Connections that wait for their next call. Multiplexed clients have none: theirs are never idle for anybody.
+    #[must_use]
+    pub fn idle_connections(&self) -> usize {
+        self.inner.route.idle()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.inner.address)
+            .field("destination", &self.inner.destination)
+            .field("route", &self.inner.route)
+            .finish_non_exhaustive()
+    }
+}
+
+/// As Kitex.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(50);

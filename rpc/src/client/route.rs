@@ -1,0 +1,180 @@
+//! The ways a call can take.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use kitewire_proto::{Answer, CallId, Instant, OpenError};
+use kitewire_runtime::Timer;
+
+use super::connector::Connector;
+use super::in_process::{DirectCall, InProcess};
+use super::lanes::{Dialling, Found, Lanes};
+use super::mux::MuxConnection;
+use super::pooled::{Pooled, PooledCall, Retried};
+use super::request::CallHead;
+use crate::Error;
+
+/// How a client makes its calls.
+pub(crate) enum Route {
+    Pooled(Pooled, Arc<dyn Connector>),
+    Multiplexed(Lanes, Arc<dyn Connector>),
+    InProcess(InProcess),
+}
+
+/// One call on its way, without the types of its arguments and result.
+pub(crate) enum Attempt {
+    Pooled(PooledCall),
+    Multiplexed(MuxCall),
+    InProcess(DirectCall),
+}
+
+/// A call over a shared connection.
+pub(crate) enum MuxCall {
+    /// Looking for a connection; so many were found to be at their end.
+    Start { tries: u32 },
+    Dialing { dialling: Arc<Dialling>, timer: Option<Box<dyn Timer>>, tries: u32 },
+    Waiting { connection: Arc<MuxConnection>, id: CallId },
+    Ended,
+}
+
+impl Route {
+    pub(crate) fn now(&self) -> Instant {
+        match self {
+            Self::Pooled(_, connector) | Self::Multiplexed(_, connector) => connector.now(),
+            Self::InProcess(direct) => direct.now(),
+        }
+    }
+
+    pub(crate) fn start(&self) -> Attempt {
+        match self {
+            Self::Pooled(..) => Attempt::Pooled(PooledCall::Start { retried: Retried::No }),
+            Self::Multiplexed(..) => Attempt::Multiplexed(MuxCall::Start { tries: 0 }),
+            Self::InProcess(_) => Attempt::InProcess(DirectCall::Start),
+        }
+    }
+
+    /// Goes on with `attempt`, which this route started. Ready with nothing when a oneway call is sent.
+    pub(crate) fn poll(
+        &self,
+        attempt: &mut Attempt,
+        head: &CallHead<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Answer>, Error>> {
+        match (self, attempt) {
+            (Self::Pooled(pooled, _), Attempt::Pooled(call)) => pooled.poll(call, head, cx),
+            (Self::Multiplexed(lanes, connector), Attempt::Multiplexed(call)) => {
+                poll_multiplexed(lanes, &**connector, call, head, cx)
+            }
+            (Self::InProcess(direct), Attempt::InProcess(call)) => direct.poll(call, head, cx),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Ends an answered `attempt`, once the answer has been read.
+    pub(crate) fn settle(&self, attempt: &mut Attempt) {
+        match (self, attempt) {
+            (Self::Pooled(pooled, _), Attempt::Pooled(call)) => pooled.settle(call),
+            (Self::InProcess(direct), Attempt::InProcess(call)) => direct.settle(call),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn idle(&self) -> usize {
+        match self {
+            Self::Pooled(pooled, _) => pooled.idle(),
+            Self::Multiplexed(..) | Self::InProcess(_) => 0,
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pooled(..) => "Pooled",
+            Self::Multiplexed(..) => "Multiplexed",
+            Self::InProcess(_) => "InProcess",
+        })
+    }
+}
+
+fn poll_multiplexed(
+    lanes: &Lanes,
+    connector: &dyn Connector,
+    call: &mut MuxCall,
+    head: &CallHead<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Answer>, Error>> {
+    loop {
+        let (connection, tries) = match call {
+            MuxCall::Waiting { connection, id } => {
+                let answered = ready!(connection.poll_answer(*id, cx));
+                *call = MuxCall::Ended;
+                return Poll::Ready(answered.map(Some).map_err(|error| head.failed(error)));
+            }
+            MuxCall::Start { tries } => {
+                let tries = *tries;
+                match lanes.find(head.address, head.dial_patience(connector.now())) {
+                    Found::Open(connection) => (connection, tries),
+                    Found::Dialing(dialling) => {
+                        *call = MuxCall::Dialing { dialling, timer: None, tries };
+                        continue;
+                    }
+                }
+            }
+            MuxCall::Dialing { dialling, timer, tries } => match dialling.poll(cx) {
+                Poll::Ready(Ok(connection)) => (connection, *tries),
+                Poll::Ready(Err(_)) if head.is_over(connector.now()) => return Poll::Ready(Err(head.timed_out())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(head.place(Error::connect(error)))),
+                Poll::Pending => {
+                    ready!(poll_deadline(timer, connector, head, cx));
+                    return Poll::Ready(Err(head.timed_out()));
+                }
+            },
+            MuxCall::Ended => return Poll::Pending,
+        };
+        match connection.open(&head.request, cx) {
+            Ok(Some(id)) => {
+                *call = MuxCall::Waiting { connection, id };
+                return Poll::Pending;
+            }
+            Ok(None) => {
+                *call = MuxCall::Ended;
+                return Poll::Ready(Ok(None));
+            }
+            // It was at its end; the lane makes another one.
+            Err(OpenError::NotUsable) if tries < MAX_TRIES => {
+                lanes.retire(head.address, &connection);
+                *call = MuxCall::Start { tries: tries + 1 };
+            }
+            Err(error) => return Poll::Ready(Err(head.not_opened(error))),
+        }
+    }
+}
+
+/// Waits for the call's deadline; for ever if it has none.
+fn poll_deadline(
+    timer: &mut Option<Box<dyn Timer>>,
+    connector: &dyn Connector,
+    head: &CallHead<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let Some(deadline) = head.request.deadline else { return Poll::Pending };
+    let timer = timer.get_or_insert_with(|| {
+        let mut timer = connector.timer();
+        timer.arm(deadline);
+        timer
+    });
+    timer.poll_expired(cx)
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Self::Multiplexed(MuxCall::Waiting { connection, id }) = self {
+            connection.cancel(*id);
+        }
+    }
+}
+
+/// Connections found at their end before a call gives up.
+const MAX_TRIES: u32 = 3;

@@ -1,0 +1,337 @@
+//! The one error type of servers and clients.
+
+mod display;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use kitewire_proto::dispatch::RegistrationError;
+use kitewire_proto::{
+    ApplicationException, BusinessStatus, CallError, DecodeError, EncodeError, ExceptionType, OpenError, ReplyOutcome,
+};
+use kitewire_runtime::Address;
+
+/// Why a call failed, or why a handler has no result.
+///
+/// A **caller** asks for [`Self::kind`], and for the details that a kind has: [`Self::exception`],
+/// [`Self::business_status`], [`Self::method`], [`Self::peer`]. Texts are Kitex's where Kitex has one.
+///
+/// A **handler** makes one, and what it makes decides what the caller gets:
+///
+/// | handler returns | caller gets |
+/// |---|---|
+/// | [`Error::business`] | that status; the call itself went through |
+/// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>` |
+/// | [`Error::application`] | an exception of that type, `<text> [biz error]` |
+/// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` |
+/// | [`Error::reply_empty`] | a reply without any result |
+///
+/// ```
+/// use kitewire::{Error, ErrorKind};
+///
+/// let error = Error::business(404, "no such item").with_extra("item", "7");
+/// assert_eq!(error.kind(), ErrorKind::Business);
+/// assert_eq!(error.business_status().map(|status| status.code), Some(404));
+/// assert_eq!(error.to_string(), "biz error: code=404, msg=no such item");
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    repr: Repr,
+    place: Place,
+    backward: Vec<(String, String)>,
+}
+
+/// Which call it was.
+#[derive(Debug, Default)]
+struct Place {
+    service: Cow<'static, str>,
+    method: Cow<'static, str>,
+    peer: Option<Address>,
+}
+
+#[derive(Debug)]
+enum Repr {
+    Connect(io::Error),
+    Call(CallError),
+    Timeout(Option<Duration>),
+    Remote(ApplicationException),
+    Business(BusinessStatus),
+    MissingResult,
+    Malformed(DecodeError),
+    Encode(EncodeError),
+    Busy,
+    Configuration(&'static str),
+    Registration(RegistrationError),
+    Handler(Box<dyn StdError + Send + Sync>),
+    Typed(ApplicationException),
+    Empty,
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No connection could be made. Nothing was sent.
+    Connect,
+    /// The connection failed or ended before the answer came. The server may have run the call.
+    Transport,
+    /// The answer is not what the protocol asks for.
+    Protocol,
+    /// No answer in time. The server may have run the call.
+    Timeout,
+    /// The server answered with an application exception: see [`Error::exception`].
+    Remote,
+    /// The application on the other side said no: see [`Error::business_status`]. The call itself went through.
+    Business,
+    /// The answer holds no result.
+    MissingResult,
+    /// The request has no encoding. Nothing was sent.
+    InvalidRequest,
+    /// As many calls are in flight as the limits allow. Nothing was sent.
+    Busy,
+    /// Settings that contradict each other.
+    Configuration,
+    /// Made by application code, with [`Error::new`] or [`Error::application`].
+    Application,
+    /// A handler's wish to answer without a result.
+    ReplyEmpty,
+}
+
+impl Error {
+    /// A plain failure of a handler, from a text or from any other error.
+    pub fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(Repr::Handler(cause.into()))
+    }
+
+    /// A failure of a handler with an exception number of its own choice.
+    pub fn application(kind: ExceptionType, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(Repr::Typed(ApplicationException::new(kind, message)))
+    }
+
+    /// A business status: the application says no, the call itself is fine. Code 0 reads as success on the other side.
+    pub fn business(code: i32, message: impl Into<String>) -> Self {
+        BusinessStatus { code, message: message.into(), extra: Vec::new() }.into()
+    }
+
+    /// What a handler returns that found its deadline passed. Nobody may be there to read it.
+    #[must_use]
+    pub fn deadline_exceeded() -> Self {
+        Self::new("context deadline exceeded")
+    }
+
+    /// What a handler returns to answer with an empty result struct, on purpose: a Kitex client reads nil, ours reports
+    /// [`ErrorKind::MissingResult`].
+    #[must_use]
+    pub fn reply_empty() -> Self {
+        Self::of(Repr::Empty)
+    }
+
+    /// For generated code: the answer has none of the declared results.
+    #[must_use]
+    pub fn missing_result() -> Self {
+        Self::of(Repr::MissingResult)
+    }
+
+    /// Adds a detail to a business status. Other errors stay as they are.
+    #[must_use]
+    pub fn with_extra(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        if let Repr::Business(status) = &mut self.0.repr {
+            status.extra.push((key.into(), value.into()));
+        }
+        self
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.repr {
+            Repr::Connect(_) => ErrorKind::Connect,
+            Repr::Call(CallError::TimedOut) | Repr::Timeout(_) => ErrorKind::Timeout,
+            Repr::Call(CallError::Closed(_)) => ErrorKind::Transport,
+            Repr::Call(_) | Repr::Malformed(_) => ErrorKind::Protocol,
+            Repr::Remote(_) => ErrorKind::Remote,
+            Repr::Business(_) => ErrorKind::Business,
+            Repr::MissingResult => ErrorKind::MissingResult,
+            Repr::Encode(_) => ErrorKind::InvalidRequest,
+            Repr::Busy => ErrorKind::Busy,
+            Repr::Configuration(_) | Repr::Registration(_) => ErrorKind::Configuration,
+            Repr::Handler(_) | Repr::Typed(_) => ErrorKind::Application,
+            Repr::Empty => ErrorKind::ReplyEmpty,
+        }
+    }
+
+    /// Whether no answer came in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// The business status, if that is what it is.
+    #[must_use]
+    pub fn business_status(&self) -> Option<&BusinessStatus> {
+        match &self.0.repr {
+            Repr::Business(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The application exception that the server answered with, or that a handler made.
+    #[must_use]
+    pub fn exception(&self) -> Option<&ApplicationException> {
+        match &self.0.repr {
+            Repr::Remote(exception) | Repr::Typed(exception) => Some(exception),
+            _ => None,
+        }
+    }
+
+    /// The method that was called; empty when there was no call.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.0.place.method
+    }
+
+    /// The service that was called; empty when there was no call.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.0.place.service
+    }
+
+    /// Where the call went, once that was known.
+    #[must_use]
+    pub const fn peer(&self) -> Option<&Address> {
+        self.0.place.peer.as_ref()
+    }
+
+    /// Backward metainfo that came with the failure; only for calls that asked for it with
+    /// [`full`](crate::ClientCall::full).
+    #[must_use]
+    pub fn backward(&self) -> &[(String, String)] {
+        &self.0.backward
+    }
+
+    fn of(repr: Repr) -> Self {
+        Self(Box::new(Inner { repr, place: Place::default(), backward: Vec::new() }))
+    }
+}
+
+/// What the other rooms of this crate make and need.
+impl Error {
+    pub(crate) fn connect(error: io::Error) -> Self {
+        Self::of(Repr::Connect(error))
+    }
+
+    pub(crate) fn timed_out(timeout: Option<Duration>) -> Self {
+        Self::of(Repr::Timeout(timeout))
+    }
+
+    pub(crate) fn remote(exception: ApplicationException) -> Self {
+        Self::of(Repr::Remote(exception))
+    }
+
+    pub(crate) fn malformed(error: DecodeError) -> Self {
+        Self::of(Repr::Malformed(error))
+    }
+
+    pub(crate) fn registration(error: RegistrationError) -> Self {
+        Self::of(Repr::Registration(error))
+    }
+
+    pub(crate) fn configuration(what: &'static str) -> Self {
+        Self::of(Repr::Configuration(what))
+    }
+
+    /// Names the call that failed, where that is not known yet.
+    pub(crate) fn at(mut self, service: &str, method: &str, peer: Option<&Address>) -> Self {
+        let place = &mut self.0.place;
+        if place.method.is_empty() {
+            place.service = Cow::Owned(service.to_owned());
+            place.method = Cow::Owned(method.to_owned());
+        }
+        if place.peer.is_none() {
+            place.peer = peer.cloned();
+        }
+        self
+    }
+
+    pub(crate) fn with_backward(mut self, backward: Vec<(String, String)>) -> Self {
+        self.0.backward = backward;
+        self
+    }
+
+    /// What a server answers when a handler ended with this error.
+    pub(crate) fn answer<T>(&self, send: impl FnOnce(ReplyOutcome<'_>) -> T) -> T {
+        match &self.0.repr {
+            Repr::Business(status) => send(ReplyOutcome::Business { status, result: None }),
+            Repr::Empty => send(ReplyOutcome::Empty),
+            Repr::Typed(exception) => {
+                let text = format!("{exception} [biz error]");
+                send(ReplyOutcome::Exception(&ApplicationException::new(exception.kind, text)))
+            }
+            _ => {
+                let text = format!("biz error: {self}");
+                send(ReplyOutcome::Exception(&ApplicationException::new(ExceptionType::INTERNAL_ERROR, text)))
+            }
+        }
+    }
+}
+
+impl From<BusinessStatus> for Error {
+    fn from(status: BusinessStatus) -> Self {
+        Self::of(Repr::Business(status))
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Self::of(match error {
+            CallError::TimedOut => Repr::Timeout(None),
+            other => Repr::Call(other),
+        })
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Self::of(match error {
+            OpenError::Encode(error) => Repr::Encode(error),
+            _ => Repr::Busy,
+        })
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.kind()).field("text", &self.to_string());
+        if !self.0.place.method.is_empty() {
+            shown.field("method", &self.0.place.method);
+        }
+        if let Some(peer) = self.peer() {
+            shown.field("peer", peer);
+        }
+        if !self.0.backward.is_empty() {
+            shown.field("backward", &self.0.backward);
+        }
+        shown.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.repr {
+            Repr::Connect(error) => Some(error),
+            Repr::Call(error) => Some(error),
+            Repr::Remote(exception) | Repr::Typed(exception) => Some(exception),
+            Repr::Business(status) => Some(status),
+            Repr::Malformed(error) => Some(error),
+            Repr::Encode(error) => Some(error),
+            Repr::Registration(error) => Some(error),
+            Repr::Handler(error) => Some(&**error),
+            Repr::Timeout(_) | Repr::MissingResult | Repr::Busy | Repr::Configuration(_) | Repr::Empty => None,
+        }
+    }
+}

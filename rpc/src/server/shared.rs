@@ -1,0 +1,246 @@
+//! What a server shares with its connections and handles.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use kitewire_proto::dispatch::Services;
+use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target};
+use kitewire_runtime::Address;
+use slab::Slab;
+
+use super::link::Link;
+use crate::service::{Dispatch, Method, Registration};
+
+/// Something that a server's owner may want to log or count. See [`Server::observe`](crate::Server::observe).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// A request was refused: unknown service or method, arguments that do not decode, a frame that cannot be read.
+    Refused {
+        /// Who sent it.
+        peer: Option<&'a Address>,
+        /// What was wrong.
+        refusal: &'a Refusal,
+    },
+    /// A connection has ended.
+    Closed {
+        /// With whom.
+        peer: Option<&'a Address>,
+        /// Why.
+        reason: &'a CloseReason,
+    },
+    /// A connection could not be accepted. The server waits a moment and goes on.
+    AcceptFailed {
+        /// What the system said.
+        error: &'a io::Error,
+    },
+}
+
+pub(crate) type Observer = Box<dyn Fn(&Notice<'_>) + Send + Sync>;
+
+pub(crate) struct Shared {
+    pub(crate) services: Arc<Services>,
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) registered: Vec<Registration>,
+    pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
+    /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
+    stop: AtomicU64,
+    /// Calls that a stop did not wait for.
+    cut_off: AtomicUsize,
+    crowd: Mutex<Crowd>,
+}
+
+/// Who is there.
+#[derive(Default)]
+struct Crowd {
+    links: Slab<Arc<Link>>,
+    /// The task that accepts.
+    acceptor: Option<Waker>,
+    finished: bool,
+    waiters: Vec<Waker>,
+}
+
+/// How far a server is with its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Serving,
+    Graceful(Instant),
+    AtOnce,
+}
+
+/// How busy a server is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Connections that are open.
+    pub connections: usize,
+    /// Calls that are open, over all connections.
+    pub calls: usize,
+}
+
+/// The parts of a server that are fixed when it starts.
+pub(crate) struct Fixed {
+    pub(crate) services: Services,
+    pub(crate) config: ServerConfig,
+    pub(crate) registered: Vec<Registration>,
+    pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) observer: Option<Observer>,
+}
+
+impl Shared {
+    pub(crate) fn new(fixed: Fixed, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        Self {
+            services: Arc::new(fixed.services),
+            config: Arc::new(fixed.config),
+            registered: fixed.registered,
+            unknown: fixed.unknown,
+            observer: fixed.observer,
+            clock: Box::new(clock),
+            stop: AtomicU64::new(SERVING),
+            cut_off: AtomicUsize::new(0),
+            crowd: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    /// The method behind `target`, and how it is dispatched.
+    pub(crate) fn method(&self, target: Target) -> Option<(&dyn Method, Dispatch)> {
+        match target {
+            Target::Method(method) => {
+                let registered = self.registered.get(usize::from(method.service))?;
+                let method = registered.service.methods().get(usize::from(method.method))?;
+                Some((&**method, registered.dispatch))
+            }
+            Target::Unknown => Some((&**self.unknown.as_ref()?, Dispatch::InPlace)),
+        }
+    }
+
+    pub(crate) fn notice(&self, notice: &Notice<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(notice);
+        }
+    }
+
+    pub(crate) fn stop_state(&self) -> Stop {
+        match self.stop.load(Ordering::Acquire) {
+            SERVING => Stop::Serving,
+            AT_ONCE => Stop::AtOnce,
+            until => Stop::Graceful(Instant::from_nanos(until)),
+        }
+    }
+
+    /// Asks the server to end. A later wish can only make the end come earlier.
+    pub(crate) fn stop(&self, how: Stop) {
+        let until = match how {
+            Stop::Serving => return,
+            Stop::Graceful(until) => until.as_nanos().clamp(AT_ONCE + 1, SERVING - 1),
+            Stop::AtOnce => AT_ONCE,
+        };
+        if self.stop.fetch_min(until, Ordering::AcqRel) > until {
+            let links: Vec<_> = self.lock().links.iter().map(|(_, link)| Arc::clone(link)).collect();
+            for link in links {
+                link.alert();
+            }
+            self.wake_acceptor();
+        }
+    }
+
+    /// Notes calls whose connection was closed by a stop before they had ended.
+    pub(crate) fn count_cut_off(&self, calls: usize) {
+        self.cut_off.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cut_off(&self) -> usize {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Adds a connection, and returns the key to remove it with.
+    pub(crate) fn enter(&self, link: &Arc<Link>) -> usize {
+        let key = self.lock().links.insert(Arc::clone(link));
+        // Whoever asked for the end before this saw no such connection.
+        if self.stop_state() != Stop::Serving {
+            link.alert();
+        }
+        key
+    }
+
+    pub(crate) fn leave(&self, key: usize) {
+        let mut crowd = self.lock();
+        let link = crowd.links.try_remove(key);
+        let last = crowd.links.is_empty();
+        if last && crowd.links.capacity() > MAX_EMPTY {
+            crowd.links = Slab::new();
+        }
+        drop(crowd);
+        drop(link);
+        if last && self.stop_state() != Stop::Serving {
+            self.wake_acceptor();
+        }
+    }
+
+    /// Whom to wake when the server is asked to stop, and when the last connection has gone.
+    pub(crate) fn adopt_acceptor(&self, waker: &Waker) {
+        let mut crowd = self.lock();
+        if !crowd.acceptor.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            crowd.acceptor = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().links.is_empty()
+    }
+
+    /// The server accepts nothing more and has waited for its connections.
+    pub(crate) fn finish(&self) {
+        let mut crowd = self.lock();
+        crowd.finished = true;
+        crowd.acceptor = None;
+        let waiters = std::mem::take(&mut crowd.waiters);
+        drop(crowd);
+        for waiter in waiters {
+            waiter.wake();
+        }
+    }
+
+    pub(crate) fn poll_finished(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut crowd = self.lock();
+        if crowd.finished {
+            return Poll::Ready(());
+        }
+        if !crowd.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+            crowd.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    pub(crate) fn stats(&self) -> ServerStats {
+        let crowd = self.lock();
+        ServerStats {
+            connections: crowd.links.len(),
+            calls: crowd.links.iter().map(|(_, link)| link.calls() as usize).sum(),
+        }
+    }
+
+    fn wake_acceptor(&self) {
+        let acceptor = self.lock().acceptor.clone();
+        if let Some(acceptor) = acceptor {
+            acceptor.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Crowd> {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const SERVING: u64 = u64::MAX;
+const AT_ONCE: u64 = 0;
+/// Room for connections that an empty server keeps.
+const MAX_EMPTY: usize = 1024;

@@ -1,0 +1,63 @@
+//! What generated server code is made of: services, methods and the slots that handlers run in.
+//!
+//! A service is a [`ServiceInfo`] and one [`Method`] per entry of [`ServiceInfo::methods`], in the same order. Each
+//! method is made by [`method`] from a function that takes the service, the [`Call`] and the decoded arguments:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use kitewire::service::{method, Method, Service};
+//! use kitewire::{Call, Codec, Error, MethodInfo, MethodKind, ServiceInfo};
+//! # use kitewire::service::RawBody;
+//! # struct MyEcho;
+//! # impl MyEcho { async fn echo(&self, _call: &Call, text: RawBody) -> Result<RawBody, Error> { Ok(text) } }
+//!
+//! static METHODS: [MethodInfo; 1] = [MethodInfo::new("echo", MethodKind::Unary)];
+//! static ECHO: ServiceInfo = ServiceInfo::new("demo", "Echo", Codec::Thrift, &METHODS);
+//!
+//! struct EchoServer { methods: Vec<Box<dyn Method>> }
+//!
+//! impl EchoServer {
+//!     fn new(service: MyEcho) -> Self {
+//!         let service = Arc::new(service);
+//!         Self {
+//!             methods: vec![method(&service, |service, call, args: RawBody| async move {
+//!                 let outcome = service.echo(&call, args).await;
+//!                 call.finish(outcome)
+//!             })],
+//!         }
+//!     }
+//! }
+//!
+//! impl Service for EchoServer {
+//!     fn info(&self) -> &ServiceInfo { &ECHO }
+//!     fn methods(&self) -> &[Box<dyn Method>] { &self.methods }
+//! }
+//! # let _ = EchoServer::new(MyEcho);
+//! ```
+
+mod body;
+mod registration;
+mod slot;
+
+pub use body::{Body, RawBody};
+#[cfg(feature = "protobuf")]
+pub use body::Protobuf;
+pub(crate) use registration::unknown_method;
+pub use registration::{Dispatch, Registration, UnknownHandler};
+pub use slot::{Finished, Handler, Method, Running, method};
+
+use kitewire_proto::dispatch::ServiceInfo;
+
+#[expect(unused_imports, reason = "for the links in the text above")]
+use crate::Call;
+
+/// A service that a server can register: what it declares, and how its methods run.
+///
+/// Generated code implements it for `<Name>Server`.
+pub trait Service: Send + Sync + 'static {
+    /// What the service declares.
+    fn info(&self) -> &ServiceInfo;
+
+    /// Its methods, in the order of [`ServiceInfo::methods`].
+    fn methods(&self) -> &[Box<dyn Method>];
+}

@@ -1,0 +1,98 @@
+//! What a server is told about a service.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kitewire_proto::dispatch::ServiceRole;
+
+use super::{Method, RawBody, Service, method};
+use crate::{Call, Error};
+
+/// Where a service's handlers run first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dispatch {
+    /// In the task of their connection. A handler that has to wait moves to a task of its own when others of the
+    /// connection may run beside it. So one that does not wait costs no task, no queue and no allocation.
+    #[default]
+    InPlace,
+    /// In a task of their own from the start: for handlers that compute long before they first wait, and would hold up
+    /// their connection.
+    Spawn,
+}
+
+/// A service on its way into a server: with its role, and how its handlers run.
+///
+/// Anything that is a [`Service`] turns into one, so most code never names this type.
+pub struct Registration {
+    pub(crate) service: Box<dyn Service>,
+    pub(crate) role: ServiceRole,
+    pub(crate) dispatch: Dispatch,
+}
+
+impl Registration {
+    /// An ordinary registration of `service`.
+    pub fn new(service: impl Service) -> Self {
+        Self { service: Box::new(service), role: ServiceRole::Ordinary, dispatch: Dispatch::InPlace }
+    }
+
+    /// Makes it the service that is preferred for requests without a service name. A server has at most one.
+    #[must_use]
+    pub const fn fallback(mut self) -> Self {
+        self.role = ServiceRole::Fallback;
+        self
+    }
+
+    /// Sets where its handlers run first.
+    #[must_use]
+    pub const fn dispatch(mut self, dispatch: Dispatch) -> Self {
+        self.dispatch = dispatch;
+        self
+    }
+}
+
+impl<S: Service> From<S> for Registration {
+    fn from(service: S) -> Self {
+        Self::new(service)
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("service", &self.service.info().name)
+            .field("role", &self.role)
+            .field("dispatch", &self.dispatch)
+            .finish()
+    }
+}
+
+/// Answers requests whose service or method nobody registered.
+///
+/// [`Call::service`] and [`Call::method`] are the names on the wire; `body` is what [`RawBody`] describes, in the codec
+/// that [`Call::codec`] tells.
+///
+/// ```
+/// use kitewire::bytes::Bytes;
+/// use kitewire::{Call, Error, UnknownHandler};
+///
+/// struct Forward;
+///
+/// impl UnknownHandler for Forward {
+///     async fn handle(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+///         Err(Error::new(format!("no {} here, and {} bytes for it", call.method(), body.len())))
+///     }
+/// }
+/// ```
+pub trait UnknownHandler: Send + Sync + 'static {
+    /// Handles one request.
+    fn handle(&self, call: &Call, body: Bytes) -> impl Future<Output = Result<Bytes, Error>> + Send;
+}
+
+pub(crate) fn unknown_method<H: UnknownHandler>(handler: H) -> Box<dyn Method> {
+    method(&Arc::new(handler), |handler, call, body: RawBody| async move {
+        let outcome = handler.handle(&call, body.0).await;
+        call.finish(outcome.map(RawBody))
+    })
+}
