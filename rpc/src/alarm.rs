@@ -21,7 +21,13 @@ pub(crate) struct Alarm<T> {
 
 impl<T: Timer> Alarm<T> {
     pub(crate) const fn new(timer: T) -> Self {
-        Self { timer, armed: Instant::FAR_FUTURE, tidy: Instant::FAR_FUTURE, active: Instant::ZERO, task: None }
+        Self {
+            timer,
+            armed: Instant::FAR_FUTURE,
+            tidy: Instant::FAR_FUTURE,
+            active: Instant::ZERO,
+            task: None,
+        }
     }
 
     /// Whether it has gone off, so that something may be due.

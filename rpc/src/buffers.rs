@@ -4,55 +4,103 @@
 //! poll. So a handful of blocks per thread serves any number of connections, and nobody has to lock anything.
 
 use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use kitewire_runtime::Io;
 
-/// Makes room to read into. `last` is the capacity that the last read filled up, if it did: there is probably more.
-pub(crate) fn make_room(input: &mut BytesMut, filled: Filled) {
-    let (least, block) = match filled {
-        Filled::No => (MIN_ROOM, SMALL),
-        Filled::Yes => (SMALL, LARGE),
-    };
-    if input.capacity() - input.len() >= least {
-        return;
-    }
-    if input.is_empty() {
-        give(input);
-        *input = take(block);
-    } else if !input.try_reclaim(least) {
-        // Doubling, so that a frame of any length is copied a bounded number of times.
-        input.reserve(input.len().max(block));
-    }
+/// What was read and not yet taken in, in a block of memory that comes and goes.
+pub(crate) struct Input {
+    pub(crate) bytes: BytesMut,
+    /// Size of the block that `bytes` is a part of, if it is one of ours.
+    block: usize,
+    /// The last read took all the room there was, so there is probably more.
+    filled: Filled,
 }
 
-/// Takes the memory of an empty buffer back, unless somebody still holds a part of it.
-pub(crate) fn give(input: &mut BytesMut) {
-    // A block that was used up has no capacity left, and yet is one.
-    if !input.is_empty() {
-        return;
-    }
-    let mut buffer = std::mem::take(input);
-    // The whole block, from its start; what is left behind the frames would be less.
-    if !buffer.try_reclaim(LARGE) && !buffer.try_reclaim(SMALL) {
-        return;
-    }
-    FREE.with_borrow_mut(|free| {
-        let (list, most) = match buffer.capacity() {
-            LARGE..=HUGE => (&mut free.large, MAX_LARGE),
-            SMALL..LARGE => (&mut free.small, MAX_SMALL),
-            _ => return,
-        };
-        if list.len() < most {
-            list.push(buffer);
-        }
-    });
-}
-
-/// Whether the last read took all the room there was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Filled {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filled {
     Yes,
     No,
+}
+
+impl Input {
+    /// No bytes and no memory.
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: BytesMut::new(),
+            block: 0,
+            filled: Filled::No,
+        }
+    }
+
+    /// Reads what `io` has, as much as there is room for.
+    pub(crate) fn poll_read<I: Io + ?Sized>(&mut self, io: &mut I, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let room = self.bytes.capacity() - self.bytes.len();
+        self.filled = Filled::No;
+        let read = ready!(io.poll_read(cx, &mut self.bytes))?;
+        if read >= room {
+            self.filled = Filled::Yes;
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Gives the memory back, if no bytes are in it.
+    pub(crate) fn rest(&mut self) {
+        if !self.bytes.is_empty() || self.block == 0 {
+            return;
+        }
+        let (size, mut bytes) = (std::mem::take(&mut self.block), std::mem::take(&mut self.bytes));
+        // While there is enough left of it, the block goes on from where it is. Then it starts anew, unless somebody
+        // still holds a part of it.
+        if bytes.capacity() < size / 2 && !bytes.try_reclaim(size) {
+            return;
+        }
+        // A thread that is about to end keeps nothing.
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            let (list, most) = free.list(size);
+            if list.len() < most {
+                list.push(bytes);
+            }
+        });
+    }
+
+    fn make_room(&mut self) {
+        let (least, size) = match self.filled {
+            Filled::No => (MIN_ROOM, SMALL),
+            Filled::Yes => (SMALL, LARGE),
+        };
+        if self.bytes.capacity() - self.bytes.len() >= least {
+            return;
+        }
+        if self.bytes.is_empty() {
+            self.rest();
+            self.take(size);
+        } else if !self.bytes.try_reclaim(least) {
+            // Doubling, so that a frame of any length is copied a bounded number of times.
+            self.bytes.reserve(self.bytes.len().max(size));
+            self.block = 0;
+        }
+    }
+
+    fn take(&mut self, size: usize) {
+        let kept = FREE
+            .try_with(|free| free.borrow_mut().list(size).0.pop())
+            .ok()
+            .flatten();
+        self.bytes = kept.unwrap_or_else(|| BytesMut::with_capacity(size));
+        self.block = size;
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.bytes.clear();
+        self.rest();
+    }
 }
 
 struct Free {
@@ -60,21 +108,24 @@ struct Free {
     large: Vec<BytesMut>,
 }
 
-thread_local! {
-    static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
+impl Free {
+    fn list(&mut self, size: usize) -> (&mut Vec<BytesMut>, usize) {
+        if size == LARGE {
+            (&mut self.large, MAX_LARGE)
+        } else {
+            (&mut self.small, MAX_SMALL)
+        }
+    }
 }
 
-fn take(size: usize) -> BytesMut {
-    let kept = FREE.with_borrow_mut(|free| if size > SMALL { free.large.pop() } else { free.small.pop() });
-    kept.unwrap_or_else(|| BytesMut::with_capacity(size))
+thread_local! {
+    static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
 }
 
 /// A block for the usual wake: a request or two.
 const SMALL: usize = 16 * 1024;
 /// A block for a connection with much to say.
 const LARGE: usize = 64 * 1024;
-/// What is larger grew around one large frame, and is not kept.
-const HUGE: usize = 2 * LARGE;
 /// With less room than this a read is not worth its system call.
 const MIN_ROOM: usize = 2 * 1024;
 /// Blocks kept per thread.
@@ -87,61 +138,73 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_comes_back_once_nobody_holds_a_part_of_it() {
-        let mut input = BytesMut::new();
-        make_room(&mut input, Filled::No);
-        input.extend_from_slice(&[7; 100]);
-        let block = input.as_ptr();
-        let frame = input.split_to(100).freeze();
-        drop(frame);
-        give(&mut input);
-        assert_eq!(input.capacity(), 0);
-        make_room(&mut input, Filled::No);
-        assert_eq!(input.as_ptr(), block, "the same block again, from its start");
-        assert_eq!(input.capacity(), SMALL);
-    }
-
-    #[test]
-    fn a_large_block_stays_one() {
-        let mut input = BytesMut::new();
-        make_room(&mut input, Filled::Yes);
-        let block = input.as_ptr();
-        for used in [100, LARGE - 100, LARGE] {
-            input.resize(used, 7);
-            drop(input.split_to(used).freeze());
-            give(&mut input);
-            make_room(&mut input, Filled::Yes);
-            assert_eq!((input.as_ptr(), input.capacity()), (block, LARGE), "{used} bytes used");
-        }
+    fn a_block_serves_one_connection_after_the_other() {
+        let mut first = Input::new();
+        first.make_room();
+        let block = first.bytes.as_ptr();
+        first.bytes.resize(100, 7);
+        drop(first.bytes.split_to(100).freeze());
+        first.rest();
+        assert_eq!(first.bytes.capacity(), 0, "an idle connection holds nothing");
+        let mut second = Input::new();
+        second.make_room();
+        assert_eq!(
+            second.bytes.as_ptr(),
+            block.wrapping_add(100),
+            "it goes on where it was"
+        );
+        second.bytes.resize(12_000, 7);
+        drop(second.bytes.split_to(12_000).freeze());
+        second.rest();
+        first.make_room();
+        assert_eq!(
+            (first.bytes.as_ptr(), first.bytes.capacity()),
+            (block, SMALL),
+            "and starts anew in time"
+        );
     }
 
     #[test]
     fn a_block_that_somebody_holds_is_let_go() {
-        let mut input = BytesMut::new();
-        make_room(&mut input, Filled::No);
-        input.extend_from_slice(&[7; 100]);
-        let frame = input.split_to(100).freeze();
-        give(&mut input);
-        let mut next = BytesMut::new();
-        make_room(&mut next, Filled::No);
-        assert_ne!(next.as_ptr(), frame.as_ptr());
-        assert_eq!(&frame[..], &[7; 100]);
+        let mut input = Input::new();
+        input.make_room();
+        input.bytes.resize(SMALL, 7);
+        let frame = input.bytes.split_to(SMALL).freeze();
+        input.rest();
+        input.make_room();
+        assert_ne!(input.bytes.as_ptr(), frame.as_ptr());
+        assert!(frame.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn a_large_block_stays_one() {
+        let mut input = Input::new();
+        for used in [100, LARGE - 100, LARGE] {
+            input.filled = Filled::Yes;
+            input.make_room();
+            assert!(input.bytes.capacity() >= LARGE / 2);
+            input.bytes.resize(used.min(input.bytes.capacity()), 7);
+            drop(input.bytes.split().freeze());
+            input.rest();
+            FREE.with_borrow(|free| assert_eq!((free.small.len(), free.large.len()), (0, 1), "{used} bytes used"));
+        }
     }
 
     #[test]
     fn a_large_frame_gets_room_by_doubling() {
-        let mut input = BytesMut::new();
-        let mut copies = 0;
-        while input.len() < 4 * 1024 * 1024 {
-            let before = input.capacity();
-            make_room(&mut input, Filled::Yes);
-            copies += usize::from(input.capacity() != before);
-            let room = input.capacity() - input.len();
-            input.resize(input.len() + room, 1);
+        let mut input = Input::new();
+        let mut enlarged = 0;
+        while input.bytes.len() < 4 * 1024 * 1024 {
+            let before = input.bytes.capacity();
+            input.filled = Filled::Yes;
+            input.make_room();
+            enlarged += u32::from(input.bytes.capacity() != before);
+            let all = input.bytes.capacity();
+            input.bytes.resize(all, 1);
         }
-        assert!(copies < 12, "{copies} times enlarged");
-        input.clear();
-        give(&mut input);
-        assert_eq!(input.capacity(), 0, "too large to keep");
+        assert!(enlarged < 12, "{enlarged} times enlarged");
+        input.bytes.clear();
+        input.rest();
+        FREE.with_borrow(|free| assert!(free.large.len() <= 1, "what has grown is not kept"));
     }
 }

@@ -46,9 +46,10 @@ impl Call {
     pub(crate) fn new(link: &Arc<Link>, id: CallId, incoming: &Incoming<'_>) -> Self {
         let wire_names = match incoming.target {
             Target::Method(_) => None,
-            Target::Unknown => {
-                Some(Box::new((incoming.service_name().to_owned(), incoming.method_name().to_owned())))
-            }
+            Target::Unknown => Some(Box::new((
+                incoming.service_name().to_owned(),
+                incoming.method_name().to_owned(),
+            ))),
         };
         Self {
             link: Arc::clone(link),

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use kitewire_proto::dispatch::RegistrationError;
 use kitewire_proto::{
-    ApplicationException, BusinessStatus, CallError, DecodeError, EncodeError, ExceptionType, OpenError, ReplyOutcome,
+    ApplicationException, BusinessStatus, CallError, CloseReason, DecodeError, EncodeError, ExceptionType, OpenError,
+    ReplyOutcome,
 };
 use kitewire_runtime::Address;
 
@@ -114,7 +115,12 @@ impl Error {
 
     /// A business status: the application says no, the call itself is fine. Code 0 reads as success on the other side.
     pub fn business(code: i32, message: impl Into<String>) -> Self {
-        BusinessStatus { code, message: message.into(), extra: Vec::new() }.into()
+        BusinessStatus {
+            code,
+            message: message.into(),
+            extra: Vec::new(),
+        }
+        .into()
     }
 
     /// What a handler returns that found its deadline passed. Nobody may be there to read it.
@@ -214,7 +220,11 @@ impl Error {
     }
 
     fn of(repr: Repr) -> Self {
-        Self(Box::new(Inner { repr, place: Place::default(), backward: Vec::new() }))
+        Self(Box::new(Inner {
+            repr,
+            place: Place::default(),
+            backward: Vec::new(),
+        }))
     }
 }
 
@@ -269,11 +279,17 @@ impl Error {
             Repr::Empty => send(ReplyOutcome::Empty),
             Repr::Typed(exception) => {
                 let text = format!("{exception} [biz error]");
-                send(ReplyOutcome::Exception(&ApplicationException::new(exception.kind, text)))
+                send(ReplyOutcome::Exception(&ApplicationException::new(
+                    exception.kind,
+                    text,
+                )))
             }
             _ => {
                 let text = format!("biz error: {self}");
-                send(ReplyOutcome::Exception(&ApplicationException::new(ExceptionType::INTERNAL_ERROR, text)))
+                send(ReplyOutcome::Exception(&ApplicationException::new(
+                    ExceptionType::INTERNAL_ERROR,
+                    text,
+                )))
             }
         }
     }
@@ -298,7 +314,8 @@ impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         Self::of(match error {
             OpenError::Encode(error) => Repr::Encode(error),
-            _ => Repr::Busy,
+            OpenError::Busy => Repr::Busy,
+            _ => Repr::Call(CallError::Closed(CloseReason::PeerDrained)),
         })
     }
 }

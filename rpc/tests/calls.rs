@@ -1,4 +1,5 @@
 //! Calls over every transport and kind of connection, and what comes of them.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 
@@ -9,20 +10,28 @@ use kitewire::service::RawBody;
 use kitewire::{Client, ClientBuilder, Dispatch, ErrorKind, ExceptionType, PoolOptions, Server, Switch, Transport};
 use kitewire_tokio::Tokio;
 
-const TRANSPORTS: [Transport; 4] =
-    [Transport::Bare, Transport::Framed, Transport::TtHeader, Transport::TtHeaderFramed];
+const TRANSPORTS: [Transport; 4] = [
+    Transport::Bare,
+    Transport::Framed,
+    Transport::TtHeader,
+    Transport::TtHeaderFramed,
+];
 
 /// Every way to make a call that the transport allows.
 fn ways(server: &Running, transport: Transport) -> Vec<(&'static str, EchoClient)> {
     let base = || patient(Client::to(&server.address)).transport(transport);
-    let mut ways: Vec<(&'static str, ClientBuilder)> =
-        vec![("short", base().short()), ("pooled", base().pooled(PoolOptions::default()))];
+    let mut ways: Vec<(&'static str, ClientBuilder)> = vec![
+        ("short", base().short()),
+        ("pooled", base().pooled(PoolOptions::default())),
+    ];
     if transport.has_header() {
         ways.push(("one lane", base().multiplexed(1)));
         ways.push(("three lanes", base().multiplexed(3)));
         ways.push(("checksum", base().crc32c(Switch::On)));
     }
-    ways.into_iter().map(|(name, builder)| (name, EchoClient(builder.build(Tokio).unwrap()))).collect()
+    ways.into_iter()
+        .map(|(name, builder)| (name, EchoClient(builder.build(Tokio).unwrap())))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,7 +46,11 @@ async fn calls_go_through_over_every_transport() {
                     let answer = bounded(client.echo(text.clone())).await;
                     assert_eq!(answer.expect(way), text, "{transport} {way} {dispatch:?}");
                 }
-                assert_eq!(bounded(client.act("yield")).await.unwrap(), "yielded", "{transport} {way}");
+                assert_eq!(
+                    bounded(client.act("yield")).await.unwrap(),
+                    "yielded",
+                    "{transport} {way}"
+                );
             }
         }
     }
@@ -79,7 +92,11 @@ async fn failures_reach_the_caller_as_kitex_words_them() {
             let fail = async |what: &str| bounded(client.act(what)).await.unwrap_err();
             let plain = fail("plain").await;
             assert_eq!(plain.kind(), ErrorKind::Remote);
-            assert_eq!(plain.to_string(), "remote or network error[remote]: biz error: boom", "{way}");
+            assert_eq!(
+                plain.to_string(),
+                "remote or network error[remote]: biz error: boom",
+                "{way}"
+            );
             assert_eq!(plain.exception().unwrap().kind, ExceptionType::INTERNAL_ERROR);
             assert_eq!((plain.service(), plain.method()), ("Echo", "act"));
             assert_eq!(plain.peer(), Some(&server.address));
@@ -107,7 +124,11 @@ async fn failures_reach_the_caller_as_kitex_words_them() {
                 assert_eq!((status.code, status.message.as_str()), (404, "not found"));
                 assert_eq!(status.extra, [("k".to_owned(), "<v>".to_owned())]);
             } else {
-                assert_eq!(business.kind(), ErrorKind::MissingResult, "lost without a header, as with Kitex");
+                assert_eq!(
+                    business.kind(),
+                    ErrorKind::MissingResult,
+                    "lost without a header, as with Kitex"
+                );
             }
             assert_eq!(bounded(client.echo("alive")).await.unwrap(), "alive");
         }
@@ -117,17 +138,32 @@ async fn failures_reach_the_caller_as_kitex_words_them() {
 #[tokio::test]
 async fn metainfo_goes_there_and_back() {
     let (handler, _controls) = handler();
-    let server = run(Server::new(Tokio).register(EchoServer::new(handler)).deadline_from_header(Switch::On)).await;
-    for builder in [patient(Client::to(&server.address)), patient(Client::to(&server.address)).multiplexed(1)] {
+    let server = run(Server::new(Tokio)
+        .register(EchoServer::new(handler))
+        .deadline_from_header(Switch::On))
+    .await;
+    for builder in [
+        patient(Client::to(&server.address)),
+        patient(Client::to(&server.address)).multiplexed(1),
+    ] {
         let client = EchoClient(builder.caller("shop").build(Tokio).unwrap());
-        let call = client.act("call").persistent("user", "7").meta("token", "t").timeout(Duration::from_secs(4));
+        let call = client
+            .act("call")
+            .persistent("user", "7")
+            .meta("token", "t")
+            .timeout(Duration::from_secs(4));
         let response = bounded(call.full()).await.unwrap();
         assert_eq!(response.value, "TTHeader|Framed shop 7 t Some(4s) true Some(true)");
         assert_eq!(response.backward("served-by"), Some("first"));
         let response = bounded(client.act("call").full()).await.unwrap();
         assert_eq!(response.value, "TTHeader|Framed shop - - None true None");
         let failed = bounded(client.act("business").full()).await.unwrap_err();
-        assert!(failed.backward().iter().any(|(key, value)| key == "biz-status" && value == "404"));
+        assert!(
+            failed
+                .backward()
+                .iter()
+                .any(|(key, value)| key == "biz-status" && value == "404")
+        );
     }
 }
 
@@ -138,7 +174,10 @@ async fn oneway_calls_arrive() {
     for transport in TRANSPORTS {
         for (way, client) in ways(&server, transport) {
             bounded(client.push(format!("{transport} {way}"))).await.unwrap();
-            assert_eq!(bounded(controls.seen.recv()).await.unwrap(), format!("{transport} {way}"));
+            assert_eq!(
+                bounded(controls.seen.recv()).await.unwrap(),
+                format!("{transport} {way}")
+            );
             assert_eq!(bounded(client.echo("next")).await.unwrap(), "next");
         }
     }
@@ -155,7 +194,11 @@ async fn a_connection_is_used_again() {
     assert_eq!(client.0.idle_connections(), 1);
     assert_eq!(server.handle.stats().connections, 1);
     bounded(client.push("x")).await.unwrap();
-    assert_eq!(client.0.idle_connections(), 0, "an exception that comes all the same must not meet another call");
+    assert_eq!(
+        client.0.idle_connections(),
+        0,
+        "an exception that comes all the same must not meet another call"
+    );
     let short = EchoClient(patient(Client::to(&server.address)).short().build(Tokio).unwrap());
     bounded(short.echo("x")).await.unwrap();
     assert_eq!(short.0.idle_connections(), 0);
@@ -168,10 +211,16 @@ async fn a_call_can_go_elsewhere() {
     let (handler_a, _a) = handler();
     let first = run(Server::new(Tokio).register(EchoServer::new(handler_a))).await;
     let second = run(Server::new(Tokio).register(EchoServer::new(handler_b))).await;
-    for builder in [patient(Client::to(&first.address)), patient(Client::to(&first.address)).multiplexed(2)] {
+    for builder in [
+        patient(Client::to(&first.address)),
+        patient(Client::to(&first.address)).multiplexed(2),
+    ] {
         let client = EchoClient(builder.build(Tokio).unwrap());
         assert_eq!(bounded(client.act("who")).await.unwrap(), "first Echo.act");
-        assert_eq!(bounded(client.act("who").to(&second.address)).await.unwrap(), "second Echo.act");
+        assert_eq!(
+            bounded(client.act("who").to(&second.address)).await.unwrap(),
+            "second Echo.act"
+        );
         assert_eq!(bounded(client.act("who")).await.unwrap(), "first Echo.act");
     }
 }
@@ -188,16 +237,28 @@ async fn raw_bytes_can_be_called_with_and_come_back() {
 
 #[tokio::test]
 async fn nothing_to_connect_to_is_a_connect_error() {
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for builder in [Client::to(unused), Client::to(unused).multiplexed(1), Client::to(unused).short()] {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for builder in [
+        Client::to(unused),
+        Client::to(unused).multiplexed(1),
+        Client::to(unused).short(),
+    ] {
         let client = EchoClient(patient(builder).build(Tokio).unwrap());
         let error = bounded(client.echo("x")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(
-            error.to_string().starts_with(&format!("remote or network error: get connection error: dial {unused}: ")),
+            error.to_string().starts_with(&format!(
+                "remote or network error: get connection error: dial {unused}: "
+            )),
             "{error}"
         );
     }
     let nonsense = EchoClient(Client::to("nonsense").build(Tokio).unwrap());
-    assert_eq!(bounded(nonsense.echo("x")).await.unwrap_err().kind(), ErrorKind::Connect);
+    assert_eq!(
+        bounded(nonsense.echo("x")).await.unwrap_err().kind(),
+        ErrorKind::Connect
+    );
 }

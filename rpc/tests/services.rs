@@ -1,4 +1,5 @@
 //! Which service answers, and what is said where none does.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 
@@ -19,35 +20,56 @@ fn named(name: &'static str) -> impl Echo {
 
 /// A client that calls `method` of `service`, whatever the server has.
 async fn call(client: &Client, service: &'static str, method: &'static str) -> Result<Bytes, Error> {
-    let info = ServiceInfo { name: service.into(), methods: vec![MethodInfo::new(method, MethodKind::Unary)].into(), ..ECHO.clone() };
+    let info = ServiceInfo {
+        name: service.into(),
+        methods: vec![MethodInfo::new(method, MethodKind::Unary)].into(),
+        ..ECHO.clone()
+    };
     let who = RawBody(Bytes::from_static(b"\x0b\0\x01\0\0\0\x03who\0"));
     bounded(client.call::<_, RawBody>(&info, 0, who)).await
 }
 
 #[tokio::test]
 async fn two_services_share_a_port() {
-    let server = run(
-        Server::new(Tokio)
-            .register(EchoServer::new(named("one")).named("One"))
-            .register(EchoServer::new(named("two")).named("Two").fallback()),
-    )
+    let server = run(Server::new(Tokio)
+        .register(EchoServer::new(named("one")).named("One"))
+        .register(EchoServer::new(named("two")).named("Two").fallback()))
     .await;
     let header = patient(Client::to(&server.address)).build(Tokio).unwrap();
-    let framed = patient(Client::to(&server.address)).transport(Transport::Framed).build(Tokio).unwrap();
+    let framed = patient(Client::to(&server.address))
+        .transport(Transport::Framed)
+        .build(Tokio)
+        .unwrap();
     let text = |answer: Result<Bytes, Error>| String::from_utf8_lossy(&answer.unwrap()[7..]).into_owned();
     assert_eq!(text(call(&header, "One", "act").await), "one One.act\0");
     assert_eq!(text(call(&header, "Two", "act").await), "two Two.act\0");
-    assert_eq!(text(call(&framed, "One", "act").await), "two Two.act\0", "without a name the fallback answers");
+    assert_eq!(
+        text(call(&framed, "One", "act").await),
+        "two Two.act\0",
+        "without a name the fallback answers"
+    );
     for multiplexed in [false, true] {
         let builder = patient(Client::to(&server.address));
-        let client = if multiplexed { builder.multiplexed(1) } else { builder }.build(Tokio).unwrap();
+        let client = if multiplexed { builder.multiplexed(1) } else { builder }
+            .build(Tokio)
+            .unwrap();
         let unknown = call(&client, "Three", "act").await.unwrap_err();
-        assert_eq!(unknown.to_string(), "remote or network error[remote]: unknown service Three, method act");
+        assert_eq!(
+            unknown.to_string(),
+            "remote or network error[remote]: unknown service Three, method act"
+        );
         assert_eq!(unknown.exception().unwrap().kind, ExceptionType::UNKNOWN_SERVICE);
         let unknown = call(&client, "One", "nope").await.unwrap_err();
-        assert_eq!(unknown.to_string(), "remote or network error[remote]: unknown method nope (service One)");
+        assert_eq!(
+            unknown.to_string(),
+            "remote or network error[remote]: unknown method nope (service One)"
+        );
         assert_eq!(unknown.exception().unwrap().kind, ExceptionType::UNKNOWN_METHOD);
-        assert_eq!(text(call(&client, "One", "act").await), "one One.act\0", "the client goes on");
+        assert_eq!(
+            text(call(&client, "One", "act").await),
+            "one One.act\0",
+            "the client goes on"
+        );
     }
 }
 
@@ -61,34 +83,61 @@ async fn services_that_do_not_fit_together_are_told_all_at_once() {
         .bind("127.0.0.1:0")
         .await
         .unwrap_err();
-    let BindError::Registration(error) = error else { panic!("{error}") };
+    let BindError::Registration(error) = error else {
+        panic!("{error}")
+    };
     let duplicate = RegistrationProblem::DuplicateService { service: "Echo".into() };
-    let fallbacks = RegistrationProblem::MultipleFallbacks { first: "Other".into(), second: "More".into() };
-    assert!(error.problems.contains(&duplicate) && error.problems.contains(&fallbacks), "{error}");
+    let fallbacks = RegistrationProblem::MultipleFallbacks {
+        first: "Other".into(),
+        second: "More".into(),
+    };
+    assert!(
+        error.problems.contains(&duplicate) && error.problems.contains(&fallbacks),
+        "{error}"
+    );
     let nothing = Server::new(Tokio).bind("127.0.0.1:0").await.unwrap_err();
     assert!(matches!(nothing, BindError::Registration(_)));
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let _holder = std::net::TcpListener::bind(taken).unwrap();
-    let busy = Server::new(Tokio).register(EchoServer::new(named("a"))).bind(taken).await.unwrap_err();
+    let busy = Server::new(Tokio)
+        .register(EchoServer::new(named("a")))
+        .bind(taken)
+        .await
+        .unwrap_err();
     assert!(busy.to_string().starts_with(&format!("listen {taken}: ")), "{busy}");
 }
 
 #[tokio::test]
 async fn traffic_without_a_service_name_can_be_refused() {
-    let server = run(Server::new(Tokio).register(EchoServer::new(named("a"))).refuse_without_service_name()).await;
+    let server = run(Server::new(Tokio)
+        .register(EchoServer::new(named("a")))
+        .refuse_without_service_name())
+    .await;
     let header = EchoClient(patient(Client::to(&server.address)).build(Tokio).unwrap());
     assert_eq!(bounded(header.echo("x")).await.unwrap(), "x");
-    let framed = patient(Client::to(&server.address)).transport(Transport::Framed).build(Tokio).unwrap();
+    let framed = patient(Client::to(&server.address))
+        .transport(Transport::Framed)
+        .build(Tokio)
+        .unwrap();
     let error = bounded(EchoClient(framed).echo("x")).await.unwrap_err();
     assert_eq!(error.exception().unwrap().kind, ExceptionType::UNKNOWN_SERVICE);
-    assert!(error.to_string().contains("WithRefuseTrafficWithoutServiceName"), "{error}");
+    assert!(
+        error.to_string().contains("WithRefuseTrafficWithoutServiceName"),
+        "{error}"
+    );
 }
 
 struct Mirror;
 
 impl UnknownHandler for Mirror {
     async fn handle(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
-        call.set_backward("names", format!("{}.{} {}", call.service(), call.method(), call.codec()));
+        call.set_backward(
+            "names",
+            format!("{}.{} {}", call.service(), call.method(), call.codec()),
+        );
         if call.method() == "fail" {
             return Err(Error::new("unknown to me, too"));
         }
@@ -101,14 +150,22 @@ impl UnknownHandler for Mirror {
 
 #[tokio::test]
 async fn an_unknown_handler_takes_what_nobody_registered() {
-    let server = run(Server::new(Tokio).register(EchoServer::new(named("a"))).unknown_handler(Mirror)).await;
+    let server = run(Server::new(Tokio)
+        .register(EchoServer::new(named("a")))
+        .unknown_handler(Mirror))
+    .await;
     for multiplexed in [false, true] {
         let builder = patient(Client::to(&server.address));
-        let client = if multiplexed { builder.multiplexed(1) } else { builder }.build(Tokio).unwrap();
+        let client = if multiplexed { builder.multiplexed(1) } else { builder }
+            .build(Tokio)
+            .unwrap();
         let answer = call(&client, "Elsewhere", "anything").await.unwrap();
         assert_eq!(&answer[..], b"\x0b\0\0\0\0\0\x03who\0");
         let failed = call(&client, "Echo", "fail").await.unwrap_err();
-        assert_eq!(failed.to_string(), "remote or network error[remote]: biz error: unknown to me, too");
+        assert_eq!(
+            failed.to_string(),
+            "remote or network error[remote]: biz error: unknown to me, too"
+        );
     }
 }
 
@@ -120,7 +177,10 @@ async fn a_unix_socket_serves_as_well() {
         // The second turn finds the first one's socket file.
         let server = run_at(Server::new(Tokio).register(EchoServer::new(named("a"))), path.clone()).await;
         assert_eq!(server.address.to_string(), format!("unix:{}", path.display()));
-        for builder in [patient(Client::to(&server.address)), patient(Client::to(&server.address)).multiplexed(1)] {
+        for builder in [
+            patient(Client::to(&server.address)),
+            patient(Client::to(&server.address)).multiplexed(1),
+        ] {
             let client = EchoClient(builder.build(Tokio).unwrap());
             assert_eq!(bounded(client.echo("x".repeat(100_000))).await.unwrap().len(), 100_000);
         }
@@ -132,7 +192,11 @@ async fn a_unix_socket_serves_as_well() {
 
 #[tokio::test]
 async fn several_addresses_lead_to_the_same_services() {
-    let bound = Server::new(Tokio).register(EchoServer::new(named("a"))).bind("127.0.0.1:0").await.unwrap();
+    let bound = Server::new(Tokio)
+        .register(EchoServer::new(named("a")))
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap();
     let bound = bound.listen_also("localhost:0").await.unwrap();
     let addresses = bound.local_addrs();
     let _server = common::start(bound);
@@ -160,7 +224,9 @@ fn services_can_be_called_in_process_without_a_runtime() {
     }
     let unknown = run_now(client.0.call::<_, RawBody>(&ECHO, 9, RawBody::default())).unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::InvalidRequest);
-    let twice = Server::detached().register(EchoServer::new(named("a"))).register(EchoServer::new(named("b")));
+    let twice = Server::detached()
+        .register(EchoServer::new(named("a")))
+        .register(EchoServer::new(named("b")));
     assert_eq!(Client::to_server(twice).unwrap_err().kind(), ErrorKind::Configuration);
 }
 

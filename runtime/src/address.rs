@@ -63,7 +63,11 @@ impl FromStr for Address {
             return Ok(Self::Tcp(address));
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { Err(InvalidAddress(text.into())) } else { Ok(Self::unix(path)) };
+            return if path.is_empty() {
+                Err(InvalidAddress(text.into()))
+            } else {
+                Ok(Self::unix(path))
+            };
         }
         if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") {
             return Ok(Self::unix(text));
@@ -144,7 +148,11 @@ pub struct InvalidAddress(Box<str>);
 
 impl fmt::Display for InvalidAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no address: ip:port, host:port, unix:path or an absolute path is needed", self.0)
+        write!(
+            f,
+            "{:?} is no address: ip:port, host:port, unix:path or an absolute path is needed",
+            self.0
+        )
     }
 }
 
@@ -156,7 +164,13 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        for text in ["127.0.0.1:80", "[::1]:8888", "unix:/run/x.sock", "unix:x.sock", "host.name:1"] {
+        for text in [
+            "127.0.0.1:80",
+            "[::1]:8888",
+            "unix:/run/x.sock",
+            "unix:x.sock",
+            "host.name:1",
+        ] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
             assert_eq!(address.to_string().parse::<Address>().unwrap(), address);

@@ -154,7 +154,10 @@ impl Listener for TokioListener {
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let address = listener.local_addr()?;
-                address.as_pathname().map(Address::unix).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+                address
+                    .as_pathname()
+                    .map(Address::unix)
+                    .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
             }
         }
     }
@@ -176,7 +179,9 @@ impl Timer for TokioTimer {
     }
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
+        self.sleep
+            .as_mut()
+            .map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
     }
 }
 

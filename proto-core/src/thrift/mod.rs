@@ -57,12 +57,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-
 use crate::buf::Output;
-use crate::error::DecodeError;
 use crate::pingpong::EncodeBody;
 
+#[doc(no_inline)]
+pub use crate::error::DecodeError;
+#[doc(no_inline)]
+pub use bytes::Bytes;
 pub use collections::{Map, Set};
 pub use reader::{Field, FieldName, Reader};
 pub use skip::Skipper;

@@ -10,7 +10,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 pub type FieldName = &'static (&'static str, &'static str);
 
 /// The start of a field.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Field {
     /// The id of the IDL.
     pub id: i16,
@@ -87,6 +87,42 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn required<T>(&self, value: Option<T>, name: FieldName) -> Result<T, DecodeError> {
         value.ok_or_else(|| self.error(DecodeErrorKind::MissingField).in_field(name))
+    }
+
+    /// Checks after a struct has been read that all required fields were there: `seen` and `names` go together.
+    ///
+    /// # Errors
+    /// [`DecodeErrorKind::MissingField`] for the first one that is absent.
+    #[inline]
+    pub fn require<const N: usize>(&self, seen: [bool; N], names: [FieldName; N]) -> Result<(), DecodeError> {
+        if seen == [true; N] {
+            return Ok(());
+        }
+        let missing = seen.iter().zip(names).find(|(seen, _)| !**seen);
+        missing.map_or(Ok(()), |(_, name)| self.required(None, name))
+    }
+
+    /// Reads a union: `variant` reads the value of its field.
+    ///
+    /// # Errors
+    /// What `variant` reports, and [`DecodeErrorKind::InvalidUnion`] if more than one field is set. None gives the
+    /// default.
+    #[inline]
+    pub fn union<T: Default>(
+        &mut self,
+        mut variant: impl FnMut(&mut Self, Field) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let mut value = None;
+        let mut fields = 0_u16;
+        self.struct_begin()?;
+        while let Some(field) = self.field()? {
+            value = Some(variant(self, field)?);
+            fields = fields.saturating_add(1);
+        }
+        if fields > 1 {
+            return Err(self.error(DecodeErrorKind::InvalidUnion(fields)));
+        }
+        Ok(value.unwrap_or_default())
     }
 
     /// Starts a struct; fields follow until [`Self::field`] gives `None`.
@@ -323,6 +359,16 @@ impl<'a> Reader<'a> {
         let size = before.len().saturating_sub(self.rest.len());
         unknown.push(field, self.keep(before.get(..size).unwrap_or(&[])));
         Ok(())
+    }
+
+    /// Passes over the value of `field` and gives its bytes.
+    ///
+    /// # Errors
+    /// If the bytes are no such value.
+    pub fn unknown(&mut self, field: Field) -> Result<UnknownFields, DecodeError> {
+        let mut unknown = UnknownFields::new();
+        self.skip_into(field, &mut unknown)?;
+        Ok(unknown)
     }
 
     /// An error of `kind` at the present position.

@@ -294,6 +294,36 @@ fn maps_and_sets_keep_order_and_compare_without_it() {
 }
 
 #[test]
+fn a_text_hashes_as_its_str() {
+    let map = HashMap::from([(Text::from("key"), 1)]);
+    assert_eq!(map.get("key"), Some(&1));
+}
+
+#[test]
+fn unions_have_at_most_one_field() {
+    let read = |text: &str| {
+        Reader::new(&hex(text), 4).union(|input, field| match field.id {
+            1 => input.i8(),
+            _ => input.skip(field.kind).map(|()| -1),
+        })
+    };
+    assert_eq!(read("00"), Ok(0));
+    assert_eq!(read("030001 07 00"), Ok(7));
+    assert_eq!(read("020002 01 00"), Ok(-1));
+    let error = read("030001 07 020002 01 00").unwrap_err();
+    assert_eq!((error.kind, error.offset), (DecodeErrorKind::InvalidUnion(2), 9));
+}
+
+#[test]
+fn the_first_missing_field_is_named() {
+    let reader = Reader::new(&[], 1);
+    let names: [FieldName; 2] = [&("Msg", "a"), &("Msg", "b")];
+    assert_eq!(reader.require([true, true], names), Ok(()));
+    let error = reader.require([true, false], names).unwrap_err();
+    assert_eq!(error.to_string(), "Msg.b: required field is not set at offset 0");
+}
+
+#[test]
 fn uuids_have_a_text_form() {
     let text = "01234567-89ab-cdef-0123-456789abcdef";
     let uuid: Uuid = text.to_uppercase().parse().unwrap();

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 ///
 /// It keeps the whole message that it was read from in memory. [`Self::as_bytes`] costs nothing; [`Self::as_str`] (and
 /// all that goes through it) checks the bytes once more, because the crate has no unsafe code.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text {
     /// Always valid UTF-8.
     bytes: Bytes,
@@ -63,6 +64,13 @@ impl Text {
     /// `bytes` must be UTF-8.
     pub(super) const fn from_checked(bytes: Bytes) -> Self {
         Self { bytes }
+    }
+}
+
+/// As [`str`]'s, so that maps can be searched by `&str`.
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 

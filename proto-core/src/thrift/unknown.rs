@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Field, Writer};
 
 /// Fields that were read but are not in the IDL, kept to be written as they were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UnknownFields {
     fields: Vec<(Field, Bytes)>,
 }

@@ -146,9 +146,8 @@ impl ClientBuilder {
         self.config.transport = Transport::TtHeaderFramed;
         let fixed = server.fix().map_err(Error::registration)?;
         let start = std::time::Instant::now();
-        let clock = move || {
-            kitewire_proto::Instant::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
-        };
+        let clock =
+            move || kitewire_proto::Instant::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
         let config = Arc::new(self.config.clone());
         let route = Route::InProcess(InProcess::new(&config, Shared::new(fixed, clock)));
         Ok(self.finish(route))

@@ -96,7 +96,13 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
     pub(super) fn new(client: &'a Client, service: &'a ServiceInfo, method: usize, arguments: A) -> Self {
         let method = service.methods.get(method);
         Self {
-            wish: Wish { client, service, method, arguments, options: Options::default() },
+            wish: Wish {
+                client,
+                service,
+                method,
+                arguments,
+                options: Options::default(),
+            },
             attempt: client.inner.route.start(),
             deadline: None,
             stage: Stage::Fresh,
@@ -167,7 +173,11 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
         let max_depth = self.wish.client.inner.max_depth;
         let result = match answer? {
             Some(answer) => {
-                let backward = if wanted == Backward::Wanted { backward(&answer) } else { Vec::new() };
+                let backward = if wanted == Backward::Wanted {
+                    backward(&answer)
+                } else {
+                    Vec::new()
+                };
                 match decode(&answer, max_depth) {
                     Ok(result) => Ok((result, backward)),
                     Err(error) => Err(head.place(error).with_backward(backward)),
@@ -193,14 +203,20 @@ impl<A: Body> Wish<'_, A> {
         let timeout = self.timeout_in_effect();
         let connect_timeout = self.options.connect_timeout.or(client.connect_timeout);
         let service = &*self.service.name;
-        let (method, kind) = self.method.map_or(("", MethodKind::Unary), |method| (&*method.name, method.kind));
+        let (method, kind) = self
+            .method
+            .map_or(("", MethodKind::Unary), |method| (&*method.name, method.kind));
         CallHead {
             request: Request {
                 // A combined service is reached under no name of its own.
                 service: if self.service.combine { "" } else { service },
                 method,
                 codec: self.service.codec,
-                kind: if kind == MethodKind::Oneway { RequestKind::Oneway } else { RequestKind::Call },
+                kind: if kind == MethodKind::Oneway {
+                    RequestKind::Oneway
+                } else {
+                    RequestKind::Call
+                },
                 body: &self.arguments,
                 deadline,
                 timeout,
@@ -209,7 +225,11 @@ impl<A: Body> Wish<'_, A> {
                 meta: &self.options.meta,
             },
             address: self.options.address.as_ref().unwrap_or(&client.address),
-            to: if client.destination.is_empty() { service } else { &client.destination },
+            to: if client.destination.is_empty() {
+                service
+            } else {
+                &client.destination
+            },
             timeout,
             connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         }
@@ -246,7 +266,11 @@ impl<T> Response<T> {
     /// A backward metainfo value. Where a key repeats, the last one counts.
     #[must_use]
     pub fn backward(&self, key: &str) -> Option<&str> {
-        self.backward.iter().rev().find(|(present, _)| present == key).map(|(_, value)| value.as_str())
+        self.backward
+            .iter()
+            .rev()
+            .find(|(present, _)| present == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 

@@ -53,7 +53,10 @@ impl Dial {
     pub(crate) fn new(connector: &dyn Connector, address: Address, patience: Duration) -> Self {
         let mut timer = connector.timer();
         timer.arm(connector.now() + patience);
-        Self { connecting: connector.connect(address), timer }
+        Self {
+            connecting: connector.connect(address),
+            timer,
+        }
     }
 }
 
@@ -63,9 +66,10 @@ impl Future for Dial {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.connecting.as_mut().poll(cx) {
             Poll::Ready(connected) => Poll::Ready(connected),
-            Poll::Pending => {
-                self.timer.poll_expired(cx).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout")))
-            }
+            Poll::Pending => self
+                .timer
+                .poll_expired(cx)
+                .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"))),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use kitewire_proto::{
     Answer, CallError, CallId, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
     OpenError, Request, RequestKind, Transmit,
@@ -12,15 +11,14 @@ use kitewire_runtime::{Address, Io, IoSlice, Timer};
 
 use super::connector::Connector;
 use crate::alarm::Alarm;
-use crate::buffers::{self, Filled};
+use crate::buffers::Input;
 
 /// A socket and its connection, while a call has it and while it waits in the pool.
 pub(crate) struct Exchange {
     io: Box<dyn Io>,
     connection: ClientConnection,
     pub(crate) address: Address,
-    input: BytesMut,
-    filled: Filled,
+    input: Input,
     out: Transmit,
     alarm: Alarm<Box<dyn Timer>>,
     call: Option<CallId>,
@@ -45,13 +43,17 @@ pub(crate) enum Lost {
 }
 
 impl Exchange {
-    pub(crate) fn new(io: Box<dyn Io>, address: Address, config: &Arc<ClientConfig>, connector: &dyn Connector) -> Self {
+    pub(crate) fn new(
+        io: Box<dyn Io>,
+        address: Address,
+        config: &Arc<ClientConfig>,
+        connector: &dyn Connector,
+    ) -> Self {
         Self {
             io,
             connection: ClientConnection::new(Arc::clone(config), connector.now()),
             address,
-            input: BytesMut::new(),
-            filled: Filled::No,
+            input: Input::new(),
             out: Transmit::new(),
             alarm: Alarm::new(connector.timer()),
             call: None,
@@ -62,8 +64,7 @@ impl Exchange {
 
     /// Whether the connection can still be used: nothing may have happened on it since its last call.
     pub(crate) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        buffers::make_room(&mut self.input, Filled::No);
-        let quiet = self.io.poll_read(cx, &mut self.input).is_pending();
+        let quiet = self.input.poll_read(&mut *self.io, cx).is_pending();
         quiet && self.connection.is_reusable()
     }
 
@@ -91,22 +92,17 @@ impl Exchange {
             if self.connection.read_demand() != Demand::Read {
                 break;
             }
-            buffers::make_room(&mut self.input, self.filled);
-            let room = self.input.capacity() - self.input.len();
-            self.filled = Filled::No;
-            match self.io.poll_read(cx, &mut self.input) {
+            match self.input.poll_read(&mut *self.io, cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.connection.handle_disconnect(Disconnect::ReadEnd),
-                Poll::Ready(Ok(read)) => {
-                    if read >= room {
-                        self.filled = Filled::Yes;
-                    }
-                    self.connection.receive(now, &mut self.input);
-                }
+                Poll::Ready(Ok(_)) => self.connection.receive(now, &mut self.input.bytes),
                 Poll::Ready(Err(_)) => self.connection.handle_disconnect(Disconnect::ReadFailed),
             }
         }
-        let due = self.connection.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        let due = self
+            .connection
+            .poll_timeout()
+            .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         self.alarm.arm(due, cx);
         Poll::Pending
     }
@@ -115,8 +111,8 @@ impl Exchange {
     pub(crate) fn settle(&mut self) -> bool {
         self.call = None;
         self.alarm.disown();
-        let reusable = self.connection.is_reusable() && self.input.is_empty() && self.out.is_empty();
-        buffers::give(&mut self.input);
+        let reusable = self.connection.is_reusable() && self.input.bytes.is_empty() && self.out.is_empty();
+        self.input.rest();
         reusable
     }
 

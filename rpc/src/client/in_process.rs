@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use kitewire_proto::{
-    Answer, CallError, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant, RequestKind,
-    ServerConnection, Transmit,
+    Answer, CallError, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
+    RequestKind, ServerConnection, Transmit,
 };
 use kitewire_runtime::IoSlice;
 
@@ -23,6 +23,7 @@ pub(crate) struct InProcess {
     config: Arc<ClientConfig>,
     server: Arc<Shared>,
     /// Pairs that wait for their next call.
+    #[expect(clippy::vec_box, reason = "pairs move between here and their calls, and are large")]
     idle: Mutex<Vec<Box<Loop>>>,
 }
 
@@ -45,7 +46,11 @@ pub(crate) struct Loop {
 
 impl InProcess {
     pub(crate) fn new(config: &Arc<ClientConfig>, server: Shared) -> Self {
-        Self { config: Arc::clone(config), server: Arc::new(server), idle: Mutex::default() }
+        Self {
+            config: Arc::clone(config),
+            server: Arc::new(server),
+            idle: Mutex::default(),
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -69,7 +74,9 @@ impl InProcess {
             }
             *call = DirectCall::Running(pair);
         }
-        let DirectCall::Running(pair) = call else { return Poll::Pending };
+        let DirectCall::Running(pair) = call else {
+            return Poll::Pending;
+        };
         match pair.poll(now, cx) {
             Poll::Pending if head.is_over(now) => Poll::Ready(Err(head.timed_out())),
             Poll::Pending => Poll::Pending,
@@ -160,7 +167,7 @@ impl Loop {
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        self.serving.abandon();
+        self.serving.abandon(None);
     }
 }
 

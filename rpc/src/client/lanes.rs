@@ -76,8 +76,8 @@ impl Lanes {
         }
     }
 
-    /// The next lane to `address`; dials it if nobody has.
-    pub(crate) fn find(&self, address: &Address, patience: Duration) -> Found {
+    /// The next lane to `address`; dials it if nobody has, with as much patience as told.
+    pub(crate) fn find(&self, address: &Address, patience: impl FnOnce() -> Duration) -> Found {
         if *address == self.main.address {
             return self.find_in(&self.main, patience);
         }
@@ -97,13 +97,18 @@ impl Lanes {
         if *address == self.main.address {
             return self.main.remove(connection);
         }
-        let group = self.others.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned();
+        let group = self
+            .others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(address)
+            .cloned();
         if let Some(group) = group {
             group.remove(connection);
         }
     }
 
-    fn find_in(&self, group: &Arc<Group>, patience: Duration) -> Found {
+    fn find_in(&self, group: &Arc<Group>, patience: impl FnOnce() -> Duration) -> Found {
         let index = match group.lanes.len() {
             1 => 0,
             lanes => group.next.fetch_add(1, Ordering::Relaxed) % lanes,
@@ -116,10 +121,14 @@ impl Lanes {
                 let dialling = Arc::new(Dialling::new());
                 *lane = Lane::Dialing(Arc::clone(&dialling));
                 drop(lane);
-                let dial = Dial::new(&*self.connector, group.address.clone(), patience);
+                let dial = Dial::new(&*self.connector, group.address.clone(), patience());
                 self.connector.spawn(Box::pin(LaneTask {
                     stage: TaskStage::Dialing(dial),
-                    outcome: Announce { dialling: Arc::clone(&dialling), group: Arc::downgrade(group), index },
+                    outcome: Announce {
+                        dialling: Arc::clone(&dialling),
+                        group: Arc::downgrade(group),
+                        index,
+                    },
                     config: Arc::clone(&self.config),
                     connector: Arc::clone(&self.connector),
                 }));
@@ -171,7 +180,12 @@ impl Drop for Group {
 
 impl Dialling {
     const fn new() -> Self {
-        Self { state: Mutex::new(DialState { outcome: None, waiting: Vec::new() }) }
+        Self {
+            state: Mutex::new(DialState {
+                outcome: None,
+                waiting: Vec::new(),
+            }),
+        }
     }
 
     /// Waits until the connection is there.
@@ -217,7 +231,7 @@ struct LaneTask {
 
 enum TaskStage {
     Dialing(Dial),
-    Driving(MuxDriver),
+    Driving(Box<MuxDriver>),
     Over,
 }
 
@@ -235,7 +249,7 @@ impl Future for LaneTask {
         let this = &mut *self;
         loop {
             match &mut this.stage {
-                TaskStage::Driving(driver) => return Pin::new(driver).poll(cx),
+                TaskStage::Driving(driver) => return Pin::new(&mut **driver).poll(cx),
                 TaskStage::Over => return Poll::Ready(()),
                 TaskStage::Dialing(dial) => match Pin::new(dial).poll(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -247,8 +261,8 @@ impl Future for LaneTask {
                         let connection = Arc::new(MuxConnection::new(&this.config, this.connector.now()));
                         let group = Weak::clone(&this.outcome.group);
                         let connector = Arc::clone(&this.connector);
-                        this.stage =
-                            TaskStage::Driving(MuxDriver::new(Arc::clone(&connection), group, connector, io));
+                        let driver = MuxDriver::new(Arc::clone(&connection), group, connector, io);
+                        this.stage = TaskStage::Driving(Box::new(driver));
                         this.outcome.set(Ok(connection));
                     }
                 },

@@ -11,7 +11,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
 use kitewire_proto::{
     Answer, CallError, CallId, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
     OpenError, Request, RequestKind, Shutdown, Transmit,
@@ -21,7 +20,7 @@ use kitewire_runtime::{Io, IoSlice, Timer};
 use super::connector::Connector;
 use super::lanes::Group;
 use crate::alarm::{Alarm, is_known};
-use crate::buffers::{self, Filled};
+use crate::buffers::Input;
 use crate::hash::CallIdHasher;
 
 /// A connection shared by callers and its driver.
@@ -66,11 +65,7 @@ impl MuxConnection {
     }
 
     /// Opens a call, whose id is `None` if no answer will come.
-    pub(crate) fn open(
-        &self,
-        request: &Request<'_>,
-        cx: &Context<'_>,
-    ) -> Result<Option<CallId>, OpenError> {
+    pub(crate) fn open(&self, request: &Request<'_>, cx: &Context<'_>) -> Result<Option<CallId>, OpenError> {
         let mut state = self.lock();
         let id = state.connection.open(request)?;
         let waits = request.kind == RequestKind::Call;
@@ -181,8 +176,7 @@ pub(crate) struct MuxDriver {
     group: Weak<Group>,
     connector: Arc<dyn Connector>,
     io: Box<dyn Io>,
-    input: BytesMut,
-    filled: Filled,
+    input: Input,
     out: Transmit,
     alarm: Alarm<Box<dyn Timer>>,
     /// Callers to wake; empty between turns, kept for its memory.
@@ -211,8 +205,7 @@ impl MuxDriver {
             group,
             connector,
             io,
-            input: BytesMut::new(),
-            filled: Filled::No,
+            input: Input::new(),
             out: Transmit::new(),
             alarm,
             wake: Vec::new(),
@@ -233,7 +226,7 @@ impl MuxDriver {
             }
         }
         self.write(now, cx);
-        buffers::give(&mut self.input);
+        self.input.rest();
         let mut state = self.shared.lock();
         if state.connection.is_drained() {
             return Poll::Ready(());
@@ -243,7 +236,10 @@ impl MuxDriver {
             self.out.release();
             self.wake = Vec::new();
         }
-        let due = state.connection.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        let due = state
+            .connection
+            .poll_timeout()
+            .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         drop(state);
         self.alarm.arm(due, cx);
         Poll::Pending
@@ -271,28 +267,22 @@ impl MuxDriver {
         match state.connection.read_demand() {
             Demand::Read => {}
             Demand::Receive => {
-                state.connection.receive(now, &mut self.input);
+                state.connection.receive(now, &mut self.input.bytes);
                 self.deliver(state);
                 return true;
             }
             Demand::Pause | Demand::Stop => return false,
         }
         drop(state);
-        buffers::make_room(&mut self.input, self.filled);
-        let room = self.input.capacity() - self.input.len();
-        self.filled = Filled::No;
-        let read = self.io.poll_read(cx, &mut self.input);
+        let read = self.input.poll_read(&mut *self.io, cx);
         let mut state = match read {
             Poll::Pending => return false,
             Poll::Ready(_) => shared.lock(),
         };
         match read {
-            Poll::Ready(Ok(read)) if read > 0 => {
-                if read >= room {
-                    self.filled = Filled::Yes;
-                }
+            Poll::Ready(Ok(1..)) => {
                 self.alarm.touch(now);
-                state.connection.receive(now, &mut self.input);
+                state.connection.receive(now, &mut self.input.bytes);
             }
             Poll::Ready(Ok(_)) => state.connection.handle_disconnect(Disconnect::ReadEnd),
             _ => state.connection.handle_disconnect(Disconnect::ReadFailed),
@@ -357,8 +347,6 @@ impl Drop for MuxDriver {
         state.connection.handle_disconnect(Disconnect::ReadFailed);
         state.driver = None;
         self.deliver(state);
-        self.input.clear();
-        buffers::give(&mut self.input);
     }
 }
 

@@ -28,7 +28,11 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { max_idle_per_address: 10, max_idle_global: 100, max_idle_timeout: Duration::from_secs(60) }
+        Self {
+            max_idle_per_address: 10,
+            max_idle_global: 100,
+            max_idle_timeout: Duration::from_secs(60),
+        }
     }
 }
 
@@ -85,7 +89,14 @@ enum Swept {
 
 impl<C: Send + 'static> Pool<C> {
     pub(crate) fn new(options: PoolOptions) -> Self {
-        Self { options, state: Mutex::new(State { idle: BTreeMap::new(), total: 0, swept: Swept::No }) }
+        Self {
+            options,
+            state: Mutex::new(State {
+                idle: BTreeMap::new(),
+                total: 0,
+                swept: Swept::No,
+            }),
+        }
     }
 
     /// The connection to `address` that was used last, if it was not idle for too long.
@@ -181,7 +192,12 @@ impl<C: Send + 'static> Sweep<C> {
         let every = pool.options.max_idle_timeout;
         let mut timer = connector.timer();
         timer.arm(connector.now() + every);
-        Self { pool: Arc::downgrade(pool), connector: Arc::clone(connector), timer, every }
+        Self {
+            pool: Arc::downgrade(pool),
+            connector: Arc::clone(connector),
+            timer,
+            every,
+        }
     }
 }
 
@@ -257,7 +273,11 @@ mod tests {
         assert_eq!(pool.put(&here, 3, Instant::ZERO + 16 * SECOND), Sweeping::Running);
         assert!(!pool.sweep(Instant::ZERO + 40 * SECOND));
         assert_eq!(pool.len(), 0);
-        assert_eq!(pool.put(&here, 4, Instant::ZERO + 41 * SECOND), Sweeping::Needed, "the sweep had ended");
+        assert_eq!(
+            pool.put(&here, 4, Instant::ZERO + 41 * SECOND),
+            Sweeping::Needed,
+            "the sweep had ended"
+        );
     }
 
     #[test]

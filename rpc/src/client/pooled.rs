@@ -33,9 +33,15 @@ pub(crate) enum Keep {
 
 /// One call on its way.
 pub(crate) enum PooledCall {
-    Start { retried: Retried },
+    Start {
+        retried: Retried,
+    },
     Dialing(Box<Dial>, Address),
-    Exchanging { exchange: Box<Exchange>, fresh: Fresh, retried: Retried },
+    Exchanging {
+        exchange: Box<Exchange>,
+        fresh: Fresh,
+        retried: Retried,
+    },
     Ended(Option<Box<Exchange>>),
 }
 
@@ -54,7 +60,12 @@ pub(crate) enum Retried {
 }
 
 impl Pooled {
-    pub(crate) fn new(config: &Arc<ClientConfig>, connector: &Arc<dyn Connector>, options: PoolOptions, keep: Keep) -> Self {
+    pub(crate) fn new(
+        config: &Arc<ClientConfig>,
+        connector: &Arc<dyn Connector>,
+        options: PoolOptions,
+        keep: Keep,
+    ) -> Self {
         Self {
             config: Arc::clone(config),
             connector: Arc::clone(connector),
@@ -90,7 +101,11 @@ impl Pooled {
                     let exchange = Box::new(Exchange::new(io, address, &self.config, &*self.connector));
                     *call = self.begin(exchange, Fresh::Yes, Retried::Yes, head)?;
                 }
-                PooledCall::Exchanging { exchange, fresh, retried } => {
+                PooledCall::Exchanging {
+                    exchange,
+                    fresh,
+                    retried,
+                } => {
                     match ready!(exchange.poll(now, cx)) {
                         Ok(answer) => {
                             let ended = std::mem::replace(call, PooledCall::Ended(None));
@@ -160,7 +175,11 @@ impl Pooled {
         head: &CallHead<'_>,
     ) -> Result<PooledCall, Error> {
         match exchange.begin(&head.request) {
-            Ok(()) => Ok(PooledCall::Exchanging { exchange, fresh, retried }),
+            Ok(()) => Ok(PooledCall::Exchanging {
+                exchange,
+                fresh,
+                retried,
+            }),
             Err(OpenError::NotUsable) if fresh == Fresh::No => Ok(PooledCall::Start { retried }),
             Err(error) => Err(head.not_opened(error)),
         }

@@ -32,9 +32,18 @@ pub(crate) enum Attempt {
 /// A call over a shared connection.
 pub(crate) enum MuxCall {
     /// Looking for a connection; so many were found to be at their end.
-    Start { tries: u32 },
-    Dialing { dialling: Arc<Dialling>, timer: Option<Box<dyn Timer>>, tries: u32 },
-    Waiting { connection: Arc<MuxConnection>, id: CallId },
+    Start {
+        tries: u32,
+    },
+    Dialing {
+        dialling: Arc<Dialling>,
+        timer: Option<Box<dyn Timer>>,
+        tries: u32,
+    },
+    Waiting {
+        connection: Arc<MuxConnection>,
+        id: CallId,
+    },
     Ended,
 }
 
@@ -114,10 +123,14 @@ fn poll_multiplexed(
             }
             MuxCall::Start { tries } => {
                 let tries = *tries;
-                match lanes.find(head.address, head.dial_patience(connector.now())) {
+                match lanes.find(head.address, || head.dial_patience(connector.now())) {
                     Found::Open(connection) => (connection, tries),
                     Found::Dialing(dialling) => {
-                        *call = MuxCall::Dialing { dialling, timer: None, tries };
+                        *call = MuxCall::Dialing {
+                            dialling,
+                            timer: None,
+                            tries,
+                        };
                         continue;
                     }
                 }
@@ -159,7 +172,9 @@ fn poll_deadline(
     head: &CallHead<'_>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let Some(deadline) = head.request.deadline else { return Poll::Pending };
+    let Some(deadline) = head.request.deadline else {
+        return Poll::Pending;
+    };
     let timer = timer.get_or_insert_with(|| {
         let mut timer = connector.timer();
         timer.arm(deadline);

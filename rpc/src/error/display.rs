@@ -25,7 +25,10 @@ impl fmt::Display for Error {
             Repr::Timeout(timeout) => {
                 let timeout = GoDuration(timeout.unwrap_or(Duration::ZERO));
                 let (to, method) = (&place.service, &place.method);
-                write!(f, "rpc timeout: timeout={timeout}, to={to}, method={method}, location=kitex.rpcTimeoutMW")?;
+                write!(
+                    f,
+                    "rpc timeout: timeout={timeout}, to={to}, method={method}, location=kitex.rpcTimeoutMW"
+                )?;
                 place.peer.as_ref().map_or(Ok(()), |peer| write!(f, ", remote={peer}"))
             }
             Repr::Remote(exception) => write!(f, "remote or network error[remote]: {exception}"),
@@ -63,7 +66,8 @@ mod tests {
             timeout.to_string(),
             "rpc timeout: timeout=700ms, to=rst, method=EchoA, location=kitex.rpcTimeoutMW, remote=127.0.0.1:8888"
         );
-        let unknown = ApplicationException::new(ExceptionType::UNKNOWN_METHOD, "unknown method EchoA (service ServiceA)");
+        let unknown =
+            ApplicationException::new(ExceptionType::UNKNOWN_METHOD, "unknown method EchoA (service ServiceA)");
         assert_eq!(
             Error::remote(unknown).to_string(),
             "remote or network error[remote]: unknown method EchoA (service ServiceA)"

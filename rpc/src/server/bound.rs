@@ -63,7 +63,9 @@ impl<R: Runtime> Bound<R> {
     /// # Errors
     /// Whatever the system says.
     pub fn local_addr(&self) -> io::Result<Address> {
-        self.listeners.first().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), Listener::local_address)
+        self.listeners
+            .first()
+            .map_or_else(|| Err(io::ErrorKind::NotConnected.into()), Listener::local_address)
     }
 
     /// Every address listened on, in the order they were asked for.
@@ -75,7 +77,9 @@ impl<R: Runtime> Bound<R> {
     /// A handle to stop the server with, and to look at it from elsewhere.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { shared: Arc::clone(&self.end.0) }
+        ServerHandle {
+            shared: Arc::clone(&self.end.0),
+        }
     }
 
     /// Serves until [`ServerHandle::shutdown`] is called. Failures to accept are noticed and waited out.
@@ -108,7 +112,15 @@ impl<R: Runtime> Bound<R> {
             }
             self.paused = None;
         }
-        let mut left = MAX_ACCEPTS;
+        if self.take_in(cx, MAX_ACCEPTS) == Queue::MayHoldMore {
+            self.pause(cx);
+        }
+        Poll::Pending
+    }
+
+    /// Takes in connections that wait, `most` of them, or until one fails.
+    fn take_in(&mut self, cx: &mut Context<'_>, most: u32) -> Queue {
+        let mut left = most;
         for listener in &mut self.listeners {
             while let Poll::Ready(accepted) = listener.poll_accept(cx) {
                 match accepted {
@@ -120,20 +132,17 @@ impl<R: Runtime> Bound<R> {
                         self.end.0.notice(&Notice::AcceptFailed { error: &error });
                         if !concerns_one_connection(&error) {
                             self.failures += 1;
-                            left = 0;
+                            return Queue::MayHoldMore;
                         }
                     }
                 }
-                left = left.saturating_sub(1);
+                left -= 1;
                 if left == 0 {
-                    break;
+                    return Queue::MayHoldMore;
                 }
             }
         }
-        if left == 0 {
-            self.pause(cx);
-        }
-        Poll::Pending
+        Queue::Empty
     }
 
     /// Lets others run first; after a failure, for longer each time.
@@ -148,7 +157,11 @@ impl<R: Runtime> Bound<R> {
     }
 
     fn drain(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
-        self.listeners.clear();
+        if !self.listeners.is_empty() {
+            // Who stands in the queue has connected already, and would be reset with the listener.
+            self.take_in(cx, LAST_ACCEPTS);
+            self.listeners.clear();
+        }
         if self.end.0.is_empty() {
             return Poll::Ready(());
         }
@@ -178,6 +191,13 @@ impl Drop for End {
     }
 }
 
+/// What is known about connections that wait to be taken in.
+#[derive(PartialEq, Eq)]
+enum Queue {
+    Empty,
+    MayHoldMore,
+}
+
 /// Stops a server, and tells how busy it is. Cheap to clone.
 #[derive(Clone)]
 pub struct ServerHandle {
@@ -190,7 +210,11 @@ impl ServerHandle {
     ///
     /// A second call can shorten the patience, to nothing even.
     pub fn shutdown(&self, patience: Duration) {
-        let how = if patience.is_zero() { Stop::AtOnce } else { Stop::Graceful(self.shared.now() + patience) };
+        let how = if patience.is_zero() {
+            Stop::AtOnce
+        } else {
+            Stop::Graceful(self.shared.now() + patience)
+        };
         self.shared.stop(how);
     }
 
@@ -208,7 +232,9 @@ impl ServerHandle {
 
 impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerHandle").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("ServerHandle")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,6 +264,8 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 
 /// Connections taken in before other tasks get their turn.
 const MAX_ACCEPTS: u32 = 64;
+/// Connections taken in when the server stops; queues are seldom longer.
+const LAST_ACCEPTS: u32 = 4096;
 /// As Kitex.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The pause grows to 1.28 s.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use kitewire_proto::{CloseReason, Demand, Disconnect, Instant, ServerConnection, Shutdown, Transmit};
 use kitewire_runtime::{Io, IoSlice, Runtime};
 
@@ -17,7 +16,7 @@ use super::link::Link;
 use super::serving::{Background, Budget, Serving};
 use super::shared::{Shared, Stop};
 use crate::alarm::{Alarm, is_known};
-use crate::buffers::{self, Filled};
+use crate::buffers::Input;
 
 pub(crate) struct Driver<R: Runtime> {
     runtime: R,
@@ -26,8 +25,7 @@ pub(crate) struct Driver<R: Runtime> {
     link: Arc<Link>,
     /// The key to leave the server with.
     key: usize,
-    input: BytesMut,
-    filled: Filled,
+    input: Input,
     out: Transmit,
     alarm: Alarm<R::Timer>,
     /// This task, as others know it.
@@ -42,7 +40,9 @@ enum Phase {
     Gathering,
     /// The last byte is sent. What the peer still sends is read and dropped until it goes away, as closing the socket
     /// over unread bytes could take our last answer away from it.
-    Lingering { until: Instant },
+    Lingering {
+        until: Instant,
+    },
 }
 
 /// What a try to read led to.
@@ -64,8 +64,7 @@ impl<R: Runtime> Driver<R> {
             serving: Serving::new(connection, Arc::clone(&link)),
             link,
             key,
-            input: BytesMut::new(),
-            filled: Filled::No,
+            input: Input::new(),
             out: Transmit::new(),
             alarm,
             task: None,
@@ -84,7 +83,7 @@ impl<R: Runtime> Driver<R> {
             self.serving.collect(now);
         }
         if self.alarm.has_gone_off(now) {
-            self.serving.connection.handle_timeout(now, &mut self.input);
+            self.serving.connection.handle_timeout(now, &mut self.input.bytes);
             if self.alarm.is_quiet(now) {
                 self.serving.release_memory();
                 self.out.release();
@@ -100,8 +99,12 @@ impl<R: Runtime> Driver<R> {
             cx.waker().wake_by_ref();
         }
         self.serving.rest();
-        buffers::give(&mut self.input);
-        let due = self.serving.connection.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        self.input.rest();
+        let due = self
+            .serving
+            .connection
+            .poll_timeout()
+            .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         self.alarm.arm(due, cx);
         Poll::Pending
     }
@@ -125,7 +128,7 @@ impl<R: Runtime> Driver<R> {
             let spent = budget.is_spent();
             match demand {
                 Demand::Receive if !spent => {
-                    self.serving.connection.receive(now, &mut self.input);
+                    self.serving.connection.receive(now, &mut self.input.bytes);
                     continue;
                 }
                 Demand::Read if !spent => {
@@ -150,19 +153,13 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn read(&mut self, now: Instant, cx: &mut Context<'_>, budget: &mut Budget) -> Read {
-        buffers::make_room(&mut self.input, self.filled);
-        let room = self.input.capacity() - self.input.len();
-        match self.io.poll_read(cx, &mut self.input) {
-            Poll::Pending => {
-                self.filled = Filled::No;
-                return Read::Waiting;
-            }
+        match self.input.poll_read(&mut self.io, cx) {
+            Poll::Pending => return Read::Waiting,
             Poll::Ready(Ok(0)) => self.serving.connection.handle_disconnect(now, Disconnect::ReadEnd),
             Poll::Ready(Ok(read)) => {
-                self.filled = if read >= room { Filled::Yes } else { Filled::No };
                 self.alarm.touch(now);
                 budget.spend_bytes(read);
-                self.serving.connection.receive(now, &mut self.input);
+                self.serving.connection.receive(now, &mut self.input.bytes);
             }
             Poll::Ready(Err(_)) => self.serving.connection.handle_disconnect(now, Disconnect::ReadFailed),
         }
@@ -202,10 +199,12 @@ impl<R: Runtime> Driver<R> {
                     | CloseReason::LimitReached(_)
             )
         );
+        let runtime = &self.runtime;
+        let spawn = |work: Background| runtime.spawn(work);
+        self.serving.abandon(Some(&spawn));
         if !peer_may_still_send {
             return Poll::Ready(());
         }
-        self.serving.abandon();
         let until = now + LINGER;
         self.phase = Phase::Lingering { until };
         self.alarm.stop_tidying();
@@ -225,13 +224,12 @@ impl<R: Runtime> Driver<R> {
             return Poll::Pending;
         }
         for _ in 0..MAX_LINGER_READS {
-            self.input.clear();
-            buffers::make_room(&mut self.input, Filled::No);
-            match self.io.poll_read(cx, &mut self.input) {
+            self.input.bytes.clear();
+            match self.input.poll_read(&mut self.io, cx) {
                 Poll::Ready(Ok(read)) if read > 0 => {}
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {
-                    buffers::give(&mut self.input);
+                    self.input.rest();
                     return Poll::Pending;
                 }
             }
@@ -264,10 +262,8 @@ impl<R: Runtime> Unpin for Driver<R> {}
 
 impl<R: Runtime> Drop for Driver<R> {
     fn drop(&mut self) {
-        self.serving.abandon();
+        self.serving.abandon(None);
         self.link.server().leave(self.key);
-        self.input.clear();
-        buffers::give(&mut self.input);
     }
 }
 

@@ -132,7 +132,8 @@ impl Link {
 
     /// Tells how many calls are open; for statistics.
     pub(crate) fn set_calls(&self, open: usize) {
-        self.calls.store(u32::try_from(open).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.calls
+            .store(u32::try_from(open).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn calls(&self) -> u32 {
@@ -210,10 +211,18 @@ impl Link {
 
 impl State {
     fn watched(&mut self, id: CallId) -> &mut Watched {
-        let at = self.watched.iter().position(|watched| watched.id == id).unwrap_or_else(|| {
-            self.watched.push(Watched { id, cancelled: None, waker: None });
-            self.watched.len() - 1
-        });
+        let at = self
+            .watched
+            .iter()
+            .position(|watched| watched.id == id)
+            .unwrap_or_else(|| {
+                self.watched.push(Watched {
+                    id,
+                    cancelled: None,
+                    waker: None,
+                });
+                self.watched.len() - 1
+            });
         &mut self.watched[at]
     }
 }

@@ -148,7 +148,9 @@ impl<R: Runtime> Server<R> {
         let runtime = self.runtime.clone();
         let fixed = self.fix().map_err(BindError::Registration)?;
         let clock = runtime.clone();
-        Bound::new(runtime, Shared::new(fixed, move || clock.now())).listen_also(address).await
+        Bound::new(runtime, Shared::new(fixed, move || clock.now()))
+            .listen_also(address)
+            .await
     }
 }
 

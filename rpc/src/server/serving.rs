@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use kitewire_proto::{
-    CallId, CloseReason, Instant, ServerConnection, ServerEvent, Target,
-};
+use kitewire_proto::{CallId, CloseReason, Instant, ServerConnection, ServerEvent, Target};
 
 use super::link::{Done, Link};
 use super::shared::Notice;
@@ -98,7 +96,9 @@ impl Serving {
         spawn: Option<Spawn<'_>>,
     ) {
         while !budget.is_spent() {
-            let Some(event) = self.connection.poll_event() else { return };
+            let Some(event) = self.connection.poll_event() else {
+                return;
+            };
             match event {
                 ServerEvent::Opened { id } => {
                     budget.calls = budget.calls.saturating_sub(1);
@@ -112,13 +112,18 @@ impl Serving {
                 }
                 ServerEvent::Refused(refusal) => {
                     let peer = self.link.peer();
-                    self.link.server().notice(&Notice::Refused { peer, refusal: &refusal });
+                    self.link.server().notice(&Notice::Refused {
+                        peer,
+                        refusal: &refusal,
+                    });
                 }
                 ServerEvent::Closed { reason } => {
                     let peer = self.link.peer();
                     self.link.server().notice(&Notice::Closed { peer, reason: &reason });
                     if reason == CloseReason::Shutdown {
-                        self.link.server().count_cut_off(self.spawned.len() + usize::from(self.waiting.is_some()));
+                        self.link
+                            .server()
+                            .count_cut_off(self.spawned.len() + usize::from(self.waiting.is_some()));
                     }
                     self.closed = Some(reason);
                 }
@@ -145,20 +150,27 @@ impl Serving {
         self.connection.release_memory();
     }
 
-    /// The connection's task ends: handlers in tasks of their own run on, for nobody.
-    pub(crate) fn abandon(&mut self) {
+    /// The connection is over. Handlers run on, for nobody: those in tasks of their own do so anyway, and the one that
+    /// waits here gets one, where there are any.
+    pub(crate) fn abandon(&mut self, spawn: Option<Spawn<'_>>) {
         self.link.close();
         if let Some(waiting) = self.waiting.take() {
-            waiting.slot.recycle();
+            match spawn {
+                Some(spawn) => self.send_off(waiting, spawn),
+                None => waiting.slot.recycle(),
+            }
         }
         self.rest();
     }
 
     fn open(&mut self, now: Instant, cx: &mut Context<'_>, id: CallId, spawn: Option<Spawn<'_>>) {
-        let Some(target) = self.connection.request(id).map(|incoming| incoming.target) else { return };
-        let Some((mut slot, dispatch)) = self.slot(target) else { return };
-        let Some(incoming) = self.connection.request(id) else { return };
-        let concurrent = incoming.concurrent;
+        let Some(incoming) = self.connection.request(id) else {
+            return;
+        };
+        let (target, concurrent) = (incoming.target, incoming.concurrent);
+        let Some((mut slot, dispatch)) = find_slot(&mut self.spares, &self.link, target) else {
+            return;
+        };
         let call = Call::new(&self.link, id, &incoming);
         let body = incoming.shared_body();
         let max_depth = self.link.server().config.limits.max_depth;
@@ -187,7 +199,10 @@ impl Serving {
 
     fn send_off(&mut self, work: Done, spawn: Spawn<'_>) {
         self.spawned.insert(work.id);
-        spawn(Background { work: Some(work), link: Arc::clone(&self.link) });
+        spawn(Background {
+            work: Some(work),
+            link: Arc::clone(&self.link),
+        });
     }
 
     fn respond(&mut self, now: Instant, mut done: Done) {
@@ -202,16 +217,6 @@ impl Serving {
         self.keep(done.target, done.slot);
     }
 
-    fn slot(&mut self, target: Target) -> Option<(Box<dyn Running>, Dispatch)> {
-        let (method, dispatch) = self.link.server().method(target)?;
-        let spare = self.spares.iter().rposition(|(of, _)| *of == target);
-        let slot = match spare {
-            Some(at) => self.spares.swap_remove(at).1,
-            None => method.slot(),
-        };
-        Some((slot, dispatch))
-    }
-
     fn keep(&mut self, target: Target, slot: Box<dyn Running>) {
         if self.spares.len() < MAX_SPARES {
             self.spares.push((target, slot));
@@ -221,11 +226,28 @@ impl Serving {
     }
 }
 
+/// A free slot for `target`, and how its handlers are dispatched.
+fn find_slot(
+    spares: &mut Vec<(Target, Box<dyn Running>)>,
+    link: &Link,
+    target: Target,
+) -> Option<(Box<dyn Running>, Dispatch)> {
+    let (method, dispatch) = link.server().method(target)?;
+    let spare = spares.iter().rposition(|(of, _)| *of == target);
+    let slot = match spare {
+        Some(at) => spares.swap_remove(at).1,
+        None => method.slot(),
+    };
+    Some((slot, dispatch))
+}
+
 impl Future for Background {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mut work) = self.work.take() else { return Poll::Ready(()) };
+        let Some(mut work) = self.work.take() else {
+            return Poll::Ready(());
+        };
         match work.slot.poll(cx) {
             Poll::Ready(()) => {
                 self.link.complete(work);
@@ -241,7 +263,10 @@ impl Future for Background {
 
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self { calls: MAX_CALLS, bytes: MAX_BYTES }
+        Self {
+            calls: MAX_CALLS,
+            bytes: MAX_BYTES,
+        }
     }
 
     pub(crate) const fn is_spent(&self) -> bool {

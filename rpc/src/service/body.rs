@@ -81,8 +81,14 @@ mod protobuf {
 
         fn decode_body(body: &Bytes, _max_depth: u16) -> Result<Self, DecodeError> {
             // `bytes` fields of a large message share the block that was read; a small message does not pin it.
-            let decoded = if body.len() < SHARE_FROM { M::decode(&body[..]) } else { M::decode(body.clone()) };
-            decoded.map(Self).map_err(|_| DecodeError::new(DecodeErrorKind::InvalidMessage, 0))
+            let decoded = if body.len() < SHARE_FROM {
+                M::decode(&body[..])
+            } else {
+                M::decode(body.clone())
+            };
+            decoded
+                .map(Self)
+                .map_err(|_| DecodeError::new(DecodeErrorKind::InvalidMessage, 0))
         }
     }
 }

@@ -39,9 +39,9 @@ mod body;
 mod registration;
 mod slot;
 
-pub use body::{Body, RawBody};
 #[cfg(feature = "protobuf")]
 pub use body::Protobuf;
+pub use body::{Body, RawBody};
 pub(crate) use registration::unknown_method;
 pub use registration::{Dispatch, Registration, UnknownHandler};
 pub use slot::{Finished, Handler, Method, Running, method};

@@ -34,7 +34,11 @@ pub struct Registration {
 impl Registration {
     /// An ordinary registration of `service`.
     pub fn new(service: impl Service) -> Self {
-        Self { service: Box::new(service), role: ServiceRole::Ordinary, dispatch: Dispatch::InPlace }
+        Self {
+            service: Box::new(service),
+            role: ServiceRole::Ordinary,
+            dispatch: Dispatch::InPlace,
+        }
     }
 
     /// Makes it the service that is preferred for requests without a service name. A server has at most one.

@@ -53,7 +53,10 @@ pub trait Running: Send {
 /// The service that a handler belongs to; a cheap handle that derefs to it.
 ///
 /// Each slot has a counter of its own, so that handlers on many threads do not fight for one.
-pub struct Handler<S>(Arc<Arc<S>>);
+pub struct Handler<S>(Arc<Shared<S>>);
+
+/// What the calls of one slot share: a counter of the slot's own.
+struct Shared<S>(Arc<S>);
 
 /// How a handler ended, ready to be encoded. Made with [`Call::finish`].
 #[derive(Debug)]
@@ -76,7 +79,9 @@ where
     Box::new(TypedMethod {
         service: Arc::clone(service),
         run: Arc::new(run),
-        home: Arc::new(Home { shelves: std::array::from_fn(|_| Mutex::new(Vec::new())) }),
+        home: Arc::new(Home {
+            shelves: std::array::from_fn(|_| Mutex::new(Vec::new())),
+        }),
         arguments: PhantomData::<fn(A)>,
     })
 }
@@ -84,21 +89,19 @@ where
 struct TypedMethod<S, A, R, F, C> {
     service: Arc<S>,
     run: Arc<C>,
-    home: Arc<Home<S, A, R, F, C>>,
+    home: Arc<Home<Slot<S, A, R, F, C>>>,
     arguments: PhantomData<fn(A)>,
 }
 
 /// The free slots of a method, on several shelves, so that threads seldom meet at one.
-struct Home<S, A, R, F, C> {
-    shelves: [Mutex<Shelf<S, A, R, F, C>>; SHELVES],
+struct Home<T> {
+    shelves: [Mutex<Vec<Box<T>>>; SHELVES],
 }
-
-type Shelf<S, A, R, F, C> = Vec<Box<Slot<S, A, R, F, C>>>;
 
 struct Slot<S, A, R, F, C> {
     service: Handler<S>,
     run: Arc<C>,
-    home: Weak<Home<S, A, R, F, C>>,
+    home: Weak<Home<Self>>,
     future: Pin<Box<Option<F>>>,
     state: State<R>,
     arguments: PhantomData<fn(A)>,
@@ -124,7 +127,7 @@ where
             return slot;
         }
         Box::new(Slot {
-            service: Handler(Arc::new(Arc::clone(&self.service))),
+            service: Handler(Arc::new(Shared(Arc::clone(&self.service)))),
             run: Arc::clone(&self.run),
             home: Arc::downgrade(&self.home),
             future: Box::pin(None),
@@ -157,7 +160,9 @@ where
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        let Some(future) = self.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(());
+        };
         // Unwind safety: after a panic the future is dropped and its service is the handler's own affair.
         let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
         self.state = match polled {
@@ -172,7 +177,12 @@ where
     fn answer(&mut self, service: &str, method: &str, send: &mut dyn FnMut(&Reply<'_>)) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Finished(Finished { outcome, backward }) => {
-                let mut reply = |outcome: ReplyOutcome<'_>| send(&Reply { outcome, backward: &backward });
+                let mut reply = |outcome: ReplyOutcome<'_>| {
+                    send(&Reply {
+                        outcome,
+                        backward: &backward,
+                    })
+                };
                 match outcome {
                     Ok(result) => reply(ReplyOutcome::Result(&result)),
                     Err(error) => error.answer(reply),
@@ -208,11 +218,13 @@ impl<S, A, R, F, C> Slot<S, A, R, F, C> {
     }
 }
 
-impl<S, A, R, F, C> Home<S, A, R, F, C> {
+impl<T> Home<T> {
     /// The shelf of the present thread.
-    fn shelf(&self) -> MutexGuard<'_, Shelf<S, A, R, F, C>> {
-        let own = SHELF.with(|own| *own);
-        self.shelves[own % SHELVES].lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelf(&self) -> MutexGuard<'_, Vec<Box<T>>> {
+        let own = SHELF.try_with(|own| *own).unwrap_or(0);
+        self.shelves[own % SHELVES]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -226,7 +238,7 @@ impl<S> Deref for Handler<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        &self.0
+        &self.0.0
     }
 }
 
@@ -257,3 +269,6 @@ static NEXT_SHELF: AtomicUsize = AtomicUsize::new(0);
 const SHELVES: usize = 8;
 /// Free slots kept on each shelf.
 const MAX_FREE: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! A service written by hand, as the generator would write it, and servers to run it in.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::future::Future;
@@ -162,7 +163,14 @@ pub struct Controls {
 pub fn handler() -> (Handler, Controls) {
     let (sender, seen) = mpsc::unbounded_channel();
     let gate = Arc::new(Semaphore::new(0));
-    (Handler { gate: Arc::clone(&gate), seen: sender, name: "first" }, Controls { gate, seen })
+    (
+        Handler {
+            gate: Arc::clone(&gate),
+            seen: sender,
+            name: "first",
+        },
+        Controls { gate, seen },
+    )
 }
 
 impl Echo for Handler {
@@ -175,7 +183,12 @@ impl Echo for Handler {
             "plain" => Err(Error::new("boom")),
             "typed" => Err(Error::application(ExceptionType(77), "odd")),
             "business" => Err(Error::business(404, "not found").with_extra("k", "<v>")),
-            "status" => Err(BusinessStatus { code: 7, message: String::new(), extra: Vec::new() }.into()),
+            "status" => Err(BusinessStatus {
+                code: 7,
+                message: String::new(),
+                extra: Vec::new(),
+            }
+            .into()),
             "empty" => Err(Error::reply_empty()),
             "deadline" => Err(Error::deadline_exceeded()),
             "panic" => panic!("at the disco"),
@@ -237,12 +250,18 @@ pub async fn run_at(server: Server<Tokio>, address: impl Into<Address>) -> Runni
 pub fn start(bound: Bound<Tokio>) -> Running {
     let address = bound.local_addr().unwrap();
     let handle = bound.handle();
-    Running { address, handle, ended: tokio::spawn(bound.run()) }
+    Running {
+        address,
+        handle,
+        ended: tokio::spawn(bound.run()),
+    }
 }
 
 /// No test may hang: five seconds are for ever here.
 pub async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(5), work).await.expect("the test hangs")
+    tokio::time::timeout(Duration::from_secs(5), work)
+        .await
+        .expect("the test hangs")
 }
 
 pub fn patient(builder: kitewire::ClientBuilder) -> kitewire::ClientBuilder {

@@ -1,0 +1,18 @@
+//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `core` and `memory` are made of.
+//!
+//! README.md of this crate says how they measure and how to read them.
+
+pub mod aims;
+pub mod callgrind;
+pub mod cases;
+pub mod echo;
+pub mod engine;
+pub mod peers;
+pub mod pingpong;
+pub mod process;
+pub mod summary;
+pub mod syscalls;
+pub mod tools;
+
+/// Anything that can stop a measurement.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

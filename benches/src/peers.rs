@@ -1,0 +1,127 @@
+//! The sides that are measured, and how each is built.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Failure;
+use crate::tools::{GO, benches_folder, target_folder};
+
+/// A pair of server and client that calls the echo service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Length-prefixed echo on tokio: no RPC at all.
+    Raw,
+    /// Us.
+    Kitewire,
+    /// volo-thrift.
+    Volo,
+    /// Kitex, in Go.
+    Kitex,
+}
+
+/// A peer that can be run.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Which one.
+    pub peer: Peer,
+    /// Its executable, server and client in one.
+    pub path: PathBuf,
+}
+
+impl Peer {
+    /// All of them, in the order of the report.
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Kitewire, Self::Volo, Self::Kitex];
+
+    /// Its name, also on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Kitewire => "kitewire",
+            Self::Volo => "volo",
+            Self::Kitex => "kitex",
+        }
+    }
+
+    /// Whether valgrind can run it; Go's runtime cannot be.
+    #[must_use]
+    pub const fn is_native(self) -> bool {
+        !matches!(self, Self::Kitex)
+    }
+
+    /// Builds it; quick when nothing has changed.
+    ///
+    /// # Errors
+    /// What is missing, or that the build failed. The build's own words go to the standard error.
+    pub fn build(self) -> Result<Program, Failure> {
+        let path = match self {
+            Self::Raw => build_ours("raw")?,
+            Self::Kitewire => build_ours("echo")?,
+            Self::Volo => build_volo()?,
+            Self::Kitex => build_kitex()?,
+        };
+        Ok(Program { peer: self, path })
+    }
+}
+
+fn build_ours(bin: &str) -> Result<PathBuf, Failure> {
+    let target = target_folder();
+    run(cargo_build(&benches_folder(), &target).args(["--bin", bin]))?;
+    Ok(target.join("release").join(bin))
+}
+
+fn build_volo() -> Result<PathBuf, Failure> {
+    let target = peers_folder();
+    run(&mut cargo_build(&benches_folder().join("peers/volo"), &target))?;
+    Ok(target.join("release/bench-volo"))
+}
+
+fn build_kitex() -> Result<PathBuf, Failure> {
+    if !GO.is_present() {
+        return Err(GO.missing().into());
+    }
+    let source = benches_folder().join("peers/kitex");
+    let (generator, program) = (
+        peers_folder().join("kitex/generator"),
+        peers_folder().join("kitex/echo"),
+    );
+    run(go_build(&source, &generator).arg("github.com/cloudwego/kitex/tool/cmd/kitex"))?;
+    run(Command::new(&generator)
+        .args(["-module", "bench-kitex", "../../idl/echo.thrift"])
+        .current_dir(&source))?;
+    run(go_build(&source, &program).arg("."))?;
+    Ok(program)
+}
+
+fn cargo_build(package: &Path, target: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--release", "--quiet", "--locked", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target);
+    command
+}
+
+fn go_build(source: &Path, output: &Path) -> Command {
+    let mut command = Command::new(GO.name);
+    command.arg("build").arg("-o").arg(output).current_dir(source);
+    command
+}
+
+fn run(command: &mut Command) -> Result<(), Failure> {
+    // What a build prints is not part of the report.
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let program = command.get_program().display().to_string();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{program}` ended with {status}").into()),
+        Err(error) => Err(format!("`{program}` cannot be started: {error}").into()),
+    }
+}
+
+/// Where peers from outside the workspace are built.
+fn peers_folder() -> PathBuf {
+    target_folder().join("peers")
+}

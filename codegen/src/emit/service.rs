@@ -1,0 +1,257 @@
+//! Service traits, servers and clients. The same for Thrift and Protobuf: both make a [`ServiceModel`] first.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+use super::docs::docs;
+
+/// A service, without what its codec is like.
+pub(crate) struct ServiceModel {
+    /// As in the IDL.
+    pub(crate) name: String,
+    pub(crate) package: String,
+    /// A variant of `kitewire::Codec`.
+    pub(crate) codec: Ident,
+    pub(crate) combine: Combined,
+    pub(crate) docs: Vec<String>,
+    pub(crate) service: Ident,
+    pub(crate) server: Ident,
+    pub(crate) client: Ident,
+    pub(crate) info: Ident,
+    pub(crate) methods: Vec<MethodModel>,
+    /// What the file has to call them.
+    pub(crate) result: TokenStream,
+    pub(crate) boxed: TokenStream,
+    pub(crate) vec: TokenStream,
+    pub(crate) markers: Markers,
+}
+
+/// What a file has to call the traits of handlers' futures.
+pub(crate) struct Markers {
+    pub(crate) future: TokenStream,
+    pub(crate) send: TokenStream,
+    pub(crate) sync: TokenStream,
+}
+
+/// Whether a service combines others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Combined {
+    Yes,
+    No,
+}
+
+/// A method of a service.
+pub(crate) struct MethodModel {
+    /// As in the IDL.
+    pub(crate) name: String,
+    /// A variant of `kitewire::MethodKind`.
+    pub(crate) kind: Ident,
+    pub(crate) docs: Vec<String>,
+    /// `None` for streaming methods.
+    pub(crate) call: Option<CallModel>,
+}
+
+/// A method with one request and at most one answer.
+pub(crate) struct CallModel {
+    pub(crate) name: Ident,
+    pub(crate) parameters: Vec<(Ident, TokenStream)>,
+    /// The message with the arguments.
+    pub(crate) arguments: TokenStream,
+    /// Makes `arguments` of the parameters.
+    pub(crate) pack: TokenStream,
+    /// Makes the parameters of `arguments`, one expression each.
+    pub(crate) unpack: Vec<TokenStream>,
+    /// The message with the result.
+    pub(crate) result: TokenStream,
+    /// Makes a `Result<result, kitewire::Error>` of the handler's `outcome`.
+    pub(crate) wrap: TokenStream,
+    /// What the method gives, and what it fails with.
+    pub(crate) value: TokenStream,
+    pub(crate) error: TokenStream,
+}
+
+pub(crate) fn service(model: &ServiceModel) -> TokenStream {
+    let (interface, info) = (interface(model), info(model));
+    let (server, client) = (server(model), client(model));
+    quote!(#interface #info #server #client)
+}
+
+fn interface(model: &ServiceModel) -> TokenStream {
+    let docs = docs(&model.docs, &format!("The service `{}`.", model.name));
+    let ServiceModel {
+        service: name, result, ..
+    } = model;
+    let Markers { future, send, sync } = &model.markers;
+    let methods = model
+        .methods
+        .iter()
+        .filter_map(|method| Some((method, method.call.as_ref()?)));
+    let methods = methods.map(|(method, call)| {
+        let docs = super::docs::docs(&method.docs, &format!("The method `{}`.", method.name));
+        let CallModel { name, value, error, .. } = call;
+        let parameters = call.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+        quote! {
+            #docs
+            fn #name(
+                &self,
+                call: &kitewire::Call,
+                #(#parameters),*
+            ) -> impl #future<Output = #result<#value, #error>> + #send;
+        }
+    });
+    quote! {
+        #docs
+        pub trait #name: #send + #sync + 'static {
+            #(#methods)*
+        }
+    }
+}
+
+fn info(model: &ServiceModel) -> TokenStream {
+    let ServiceModel {
+        name,
+        package,
+        codec,
+        service,
+        info,
+        ..
+    } = model;
+    let docs = format!(" What [`{service}`] declares.");
+    let methods = model
+        .methods
+        .iter()
+        .map(|MethodModel { name, kind, .. }| quote!(kitewire::MethodInfo::new(#name, kitewire::MethodKind::#kind)));
+    let count = Literal::usize_unsuffixed(model.methods.len());
+    let combined = (model.combine == Combined::Yes).then(|| quote!(.combined()));
+    quote! {
+        #[doc = #docs]
+        pub static #info: kitewire::ServiceInfo = {
+            static METHODS: [kitewire::MethodInfo; #count] = [#(#methods),*];
+            kitewire::ServiceInfo::new(#package, #name, kitewire::Codec::#codec, &METHODS) #combined
+        };
+    }
+}
+
+fn server(model: &ServiceModel) -> TokenStream {
+    let ServiceModel {
+        service,
+        server,
+        info,
+        boxed,
+        vec,
+        ..
+    } = model;
+    let docs = format!(" Serves a [`{service}`]: to be registered with a server.");
+    let text = server.to_string();
+    let text = text.trim_start_matches("r#");
+    let methods = model.methods.iter().map(|method| match &method.call {
+        Some(call) => {
+            let CallModel {
+                name,
+                arguments,
+                unpack,
+                wrap,
+                ..
+            } = call;
+            let given = if unpack.is_empty() {
+                quote!(_)
+            } else {
+                quote!(arguments)
+            };
+            quote! {
+                kitewire::service::method(&service, |service, call, #given: #arguments| async move {
+                    let outcome = #service::#name(&*service, &call, #(#unpack),*).await;
+                    call.finish(#wrap)
+                })
+            }
+        }
+        // A call never gets as far: the core knows that the method streams.
+        None => quote! {
+            kitewire::service::method(&service, |_, call, arguments: kitewire::service::RawBody| async move {
+                call.finish(Ok(arguments))
+            })
+        },
+    });
+    let methods = if model.methods.is_empty() {
+        quote!(new(_service: impl #service) -> Self { Self { methods: #vec::new() } })
+    } else {
+        quote! {
+            new(service: impl #service) -> Self {
+                let service = std::sync::Arc::new(service);
+                Self { methods: #vec::from([#(#methods),*]) }
+            }
+        }
+    };
+    quote! {
+        #[doc = #docs]
+        pub struct #server {
+            methods: #vec<#boxed<dyn kitewire::service::Method>>,
+        }
+        impl #server {
+            /// A server whose calls `service` handles.
+            pub fn #methods
+            /// Makes it the service for requests that name none.
+            pub fn fallback(self) -> kitewire::Registration {
+                kitewire::Registration::new(self).fallback()
+            }
+            /// Sets where its handlers run first.
+            pub fn dispatch(self, dispatch: kitewire::Dispatch) -> kitewire::Registration {
+                kitewire::Registration::new(self).dispatch(dispatch)
+            }
+        }
+        impl kitewire::service::Service for #server {
+            fn info(&self) -> &kitewire::ServiceInfo {
+                &#info
+            }
+            fn methods(&self) -> &[#boxed<dyn kitewire::service::Method>] {
+                &self.methods
+            }
+        }
+        impl std::fmt::Debug for #server {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(#text)
+            }
+        }
+    }
+}
+
+fn client(model: &ServiceModel) -> TokenStream {
+    let ServiceModel {
+        service, client, info, ..
+    } = model;
+    let docs = format!(" Calls a [`{service}`].");
+    let methods = model.methods.iter().enumerate();
+    let methods = methods.filter_map(|(index, method)| Some((index, method, method.call.as_ref()?)));
+    let methods = methods.map(|(index, method, call)| {
+        let docs = super::docs::docs(&method.docs, &format!("Calls the method `{}`.", method.name));
+        let CallModel {
+            name,
+            arguments,
+            pack,
+            result,
+            ..
+        } = call;
+        let index = Literal::usize_unsuffixed(index);
+        let parameters = call.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+        quote! {
+            #docs
+            pub fn #name(&self, #(#parameters),*) -> kitewire::ClientCall<'_, #arguments, #result> {
+                self.client.call(&#info, #index, #pack)
+            }
+        }
+    });
+    quote! {
+        #[doc = #docs]
+        #[derive(Clone, Debug)]
+        pub struct #client {
+            client: kitewire::Client,
+        }
+        impl #client {
+            /// Calls through `client`.
+            pub const fn new(client: kitewire::Client) -> Self {
+                Self { client }
+            }
+            #(#methods)*
+        }
+    }
+}

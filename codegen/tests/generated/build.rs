@@ -1,0 +1,27 @@
+//! Compiles every IDL of the folder beside.
+
+use kitewire_build::{Builder, Combine, Containers, StringType, UnknownFields};
+
+fn main() {
+    for name in ["everything", "pingpong", "multi", "NoNamespace", "wire", "ttstream"] {
+        kitewire_build::compile(format!("../idl/{name}.thrift"));
+    }
+    Builder::new()
+        .combine_service(Combine::On)
+        .compile("../idl/comb.thrift");
+    let folder = std::env::var("OUT_DIR").expect("Cargo sets it") + "/other";
+    std::fs::create_dir_all(&folder).expect("a folder to write to");
+    Builder::new()
+        .out_dir(&folder)
+        .string_type(StringType::Text)
+        .containers(Containers::Hash)
+        .unknown_fields(UnknownFields::Keep)
+        .compile("../idl/pingpong.thrift");
+    Builder::new()
+        .out_dir(&folder)
+        .string_type(StringType::Bytes)
+        .containers(Containers::BTree)
+        .compile("../idl/everything.thrift");
+    let protos = ["multi", "nopackage", "pingpong_pb", "wire"].map(|name| format!("../idl/{name}.proto"));
+    kitewire_build::compile_protos(&protos, &["../idl"]);
+}

@@ -1,0 +1,2 @@
+typedef double Meters
+enum Unit { UNKNOWN = 0; METER = 1 }

@@ -1,0 +1,185 @@
+//! What the runtime sees: failures to accept, writes per answer, handlers whose connection broke.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use common::{EchoClient, EchoServer, bounded, handler, patient, run};
+use kitewire::runtime::{BytesMut, Io, IoSlice, Listener};
+use kitewire::{Address, Client, Dispatch, Instant, Notice, Runtime, Server};
+use kitewire_tokio::{Tokio, TokioIo, TokioListener, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// Tokio with a listener that fails at first, and sockets whose writes are counted.
+#[derive(Clone, Default)]
+struct Watched {
+    failures: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+}
+
+struct WatchedListener(TokioListener, Watched);
+
+struct WatchedIo(TokioIo, Arc<AtomicUsize>);
+
+impl Runtime for Watched {
+    type Io = WatchedIo;
+    type Listener = WatchedListener;
+    type Timer = TokioTimer;
+
+    async fn listen(&self, address: &Address) -> io::Result<WatchedListener> {
+        Ok(WatchedListener(Tokio.listen(address).await?, self.clone()))
+    }
+
+    async fn connect(&self, address: &Address) -> io::Result<WatchedIo> {
+        Ok(WatchedIo(Tokio.connect(address).await?, Arc::clone(&self.writes)))
+    }
+
+    fn timer(&self) -> TokioTimer {
+        Tokio.timer()
+    }
+
+    fn now(&self) -> Instant {
+        Tokio.now()
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        Tokio.spawn(task);
+    }
+}
+
+impl Listener for WatchedListener {
+    type Io = WatchedIo;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<WatchedIo>> {
+        let left = self.1.failures.load(Ordering::Relaxed);
+        if left > 0 {
+            self.1.failures.store(left - 1, Ordering::Relaxed);
+            return Poll::Ready(Err(io::Error::other("too many open files")));
+        }
+        self.0
+            .poll_accept(cx)
+            .map_ok(|io| WatchedIo(io, Arc::clone(&self.1.writes)))
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        self.0.local_address()
+    }
+}
+
+impl Io for WatchedIo {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.poll_write(cx, slices)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_close(cx)
+    }
+
+    fn peer(&self) -> Option<Address> {
+        self.0.peer()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_to_accept_are_waited_out() {
+    let runtime = Watched::default();
+    runtime.failures.store(6, Ordering::Relaxed);
+    let (sender, mut notices) = mpsc::unbounded_channel();
+    let (handler, _controls) = handler();
+    let server = Server::new(runtime.clone())
+        .register(EchoServer::new(handler))
+        .observe(move |notice| {
+            if let Notice::AcceptFailed { error } = notice {
+                let _ = sender.send(error.to_string());
+            }
+        });
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().unwrap();
+    let before = tokio::time::Instant::now();
+    tokio::spawn(bound.run());
+    let client = EchoClient(
+        Client::to(address)
+            .connect_timeout(Duration::from_secs(60))
+            .build(Tokio)
+            .unwrap(),
+    );
+    assert_eq!(client.echo("x").await.unwrap(), "x");
+    for _ in 0..6 {
+        assert_eq!(notices.recv().await.unwrap(), "too many open files");
+    }
+    // 10 + 20 + 40 + 80 + 160 + 320 ms of virtual time.
+    assert!(before.elapsed() >= Duration::from_millis(630), "{:?}", before.elapsed());
+}
+
+/// The rule that makes the difference (PERFORMANCE): one write per turn, whoever produced the answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn answers_of_one_turn_share_a_write() {
+    for (dispatch, method) in [
+        (Dispatch::InPlace, "echo"),
+        (Dispatch::Spawn, "echo"),
+        (Dispatch::InPlace, "yield"),
+    ] {
+        let (server_side, client_side) = (Watched::default(), Watched::default());
+        let (handler, _controls) = handler();
+        let server = Server::new(server_side.clone()).register(EchoServer::new(handler).dispatch(dispatch));
+        let bound = server.bind("127.0.0.1:0").await.unwrap();
+        let client = patient(Client::to(bound.local_addr().unwrap())).multiplexed(1);
+        let client = EchoClient(client.build(client_side.clone()).unwrap());
+        tokio::spawn(bound.run());
+        let callers: Vec<_> = (0..100)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    for _ in 0..20 {
+                        match method {
+                            "echo" => client.echo("x").await.unwrap(),
+                            other => client.act(other).await.unwrap(),
+                        };
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            bounded(caller).await.unwrap();
+        }
+        for (side, watched) in [("server", server_side), ("client", client_side)] {
+            let writes = watched.writes.load(Ordering::Relaxed);
+            assert!(
+                writes <= 2000 / 20,
+                "{side} {dispatch:?} {method}: {writes} writes for 2000 calls"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handler_runs_on_when_its_connection_breaks() {
+    let (handler, mut controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    let mut socket = TcpStream::connect(server.address.to_string()).await.unwrap();
+    // One framed call of `wait`, after which the connection is reset.
+    let call = b"\0\0\0\x1e\x80\x01\0\x01\0\0\0\x04wait\0\0\0\x01\x0b\0\x01\0\0\0\x06cancel\0";
+    socket.write_all(call).await.unwrap();
+    assert_eq!(bounded(controls.seen.recv()).await.unwrap(), "waiting cancel");
+    reset(socket);
+    assert_eq!(bounded(controls.seen.recv()).await.unwrap(), "CallerGone cancel");
+}
+
+/// Closes with a reset.
+fn reset(socket: TcpStream) {
+    socket.set_zero_linger().unwrap();
+    drop(socket);
+}

@@ -1,0 +1,3 @@
+//! Test helpers of the kitewire workspace.
+
+pub mod fuzz;

@@ -1,0 +1,10 @@
+//! Generates the services that the recorded connections were made with.
+
+use kitewire_build::{Builder, Combine};
+
+fn main() {
+    kitewire_build::compile("vectors/idl/pingpong.thrift");
+    kitewire_build::compile("vectors/idl/multi.thrift");
+    Builder::new().combine_service(Combine::On).compile("vectors/idl/comb.thrift");
+    kitewire_build::compile_protos(&["vectors/idl/pingpong_pb.proto", "vectors/idl/multi.proto"], &["vectors/idl"]);
+}

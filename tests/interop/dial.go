@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/cloudwego/kitex/client"
+	"github.com/cloudwego/kitex/pkg/remote/codec"
+	"github.com/cloudwego/kitex/pkg/rpcinfo"
+	"github.com/cloudwego/kitex/pkg/transmeta"
+	"github.com/cloudwego/kitex/transport"
+)
+
+// Dial says how a client reaches a server.
+type Dial struct {
+	Address string `json:"address"`
+	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told.
+	Transport string `json:"transport"`
+	// Connections of a multiplexed client; 0 is a client with a pool.
+	Mux int `json:"mux"`
+	// Install the TTHeader meta handler: service name, caller, timeout, business errors, crrst.
+	Meta   bool `json:"ttheader_meta"`
+	CRC32C bool `json:"crc32c"`
+	// A new connection for every call.
+	Short     bool   `json:"short"`
+	TimeoutMS int    `json:"timeout_ms"`
+	Caller    string `json:"caller"`
+	Dest      string `json:"dest"`
+}
+
+func (d Dial) key(service string) string {
+	text, _ := json.Marshal(d)
+	return service + string(text)
+}
+
+func (d Dial) destination() string {
+	if d.Dest == "" {
+		return "interop.dest"
+	}
+	return d.Dest
+}
+
+func (d Dial) options() ([]client.Option, error) {
+	caller := d.Caller
+	if caller == "" {
+		caller = "interop.caller"
+	}
+	timeout := time.Duration(d.TimeoutMS) * time.Millisecond
+	if timeout == 0 {
+		timeout = 10 * time.Second
+	}
+	options := []client.Option{
+		client.WithHostPorts(d.Address),
+		client.WithClientBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: caller}),
+		client.WithRPCTimeout(timeout),
+		client.WithConnectTimeout(time.Second),
+	}
+	// Transports are added to the default, which is framed; PurePayload clears what was there.
+	switch d.Transport {
+	case "bare":
+		options = append(options, client.WithTransportProtocol(transport.PurePayload))
+	case "framed":
+	case "ttheader":
+		options = append(options,
+			client.WithTransportProtocol(transport.PurePayload),
+			client.WithTransportProtocol(transport.TTHeader))
+	case "ttheader-framed":
+		options = append(options, client.WithTransportProtocol(transport.TTHeaderFramed))
+	default:
+		return nil, fmt.Errorf("unknown transport %q", d.Transport)
+	}
+	if d.Mux > 0 {
+		options = append(options, client.WithMuxConnection(d.Mux))
+	}
+	if d.Short {
+		options = append(options, client.WithShortConnection())
+	}
+	if d.Meta {
+		options = append(options, client.WithMetaHandler(transmeta.ClientTTHeaderHandler))
+	}
+	if d.CRC32C {
+		options = append(options, client.WithCodec(codec.NewDefaultCodecWithConfig(codec.CodecConfig{CRC32Check: true})))
+	}
+	return options, nil
+}

@@ -1,0 +1,102 @@
+//! The words that the runner and the peers speak: the same for the Go program, which reads and prints them as JSON lines, and for the
+//! Rust peers, which run inside the runner.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Texts by key, in key order.
+pub(crate) type Pairs = BTreeMap<String, String>;
+
+/// How a client reaches a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub(crate) struct Dial {
+    pub(crate) address: String,
+    pub(crate) transport: &'static str,
+    /// Connections of a multiplexed client; 0 is a client with a pool.
+    pub(crate) mux: u32,
+    pub(crate) ttheader_meta: bool,
+    pub(crate) crc32c: bool,
+    pub(crate) timeout_ms: u64,
+    /// Protobuf without a header: our client alone can do that.
+    #[serde(skip)]
+    pub(crate) protobuf: bool,
+}
+
+/// One call that a client is told to make.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Call {
+    pub(crate) id: u64,
+    pub(crate) dial: Dial,
+    pub(crate) service: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) text: String,
+    pub(crate) persistent: Pairs,
+    pub(crate) transient: Pairs,
+    pub(crate) timeout_ms: u64,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Outcome {
+    pub(crate) id: u64,
+    /// `value`, `nothing`, `declared`, `business`, `exception`, `timeout`, `failed` or `stuck`.
+    pub(crate) kind: String,
+    pub(crate) text: String,
+    /// The error as the client prints it.
+    pub(crate) error: String,
+    pub(crate) name: String,
+    pub(crate) code: i32,
+    pub(crate) extra: Pairs,
+    pub(crate) backward: Pairs,
+    pub(crate) elapsed_ms: u64,
+}
+
+impl Outcome {
+    /// One line for a report.
+    pub(crate) fn brief(&self) -> String {
+        let text: String = self.text.chars().take(160).collect();
+        let mut line = format!("{} {}", self.kind, quoted(&text));
+        if !self.name.is_empty() {
+            line += &format!(" name {}", self.name);
+        }
+        if self.code != 0 {
+            line += &format!(" code {}", self.code);
+        }
+        if !self.extra.is_empty() {
+            line += &format!(" extra {:?}", self.extra);
+        }
+        if !self.backward.is_empty() {
+            line += &format!(" backward {:?}", self.backward);
+        }
+        line
+    }
+}
+
+/// What a server serves; the Go program gets it as its argument.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub(crate) struct ServerConfig {
+    pub(crate) services: Vec<&'static str>,
+    pub(crate) fallback: &'static str,
+    pub(crate) refuse_traffic_without_service_name: bool,
+    pub(crate) unknown_handler: bool,
+    pub(crate) multiplex_only: bool,
+    pub(crate) ttheader_meta: bool,
+    pub(crate) crc32c: bool,
+    pub(crate) deadline_from_header: bool,
+    pub(crate) exit_wait_ms: u64,
+    /// The next server, for the text `hop`.
+    pub(crate) next: Option<Dial>,
+}
+
+/// What a graceful stop came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stopped {
+    pub(crate) elapsed_ms: u64,
+    pub(crate) error: String,
+}
+
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}

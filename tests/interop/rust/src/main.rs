@@ -1,0 +1,148 @@
+//! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong`.
+//!
+//! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
+//! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour.
+
+mod call;
+mod cases;
+mod expect;
+mod go;
+mod lanes;
+mod ours;
+mod peers;
+mod proxy;
+mod report;
+mod steps;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cases::Case;
+use crate::lanes::{Direction, LANES, Lane};
+use crate::peers::{Client, Peers};
+use crate::report::Report;
+use crate::steps::Place;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("kitewire-interop: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    // Handlers of ours panic where a cell asks for it.
+    if std::env::var_os(LOG).is_none() {
+        std::panic::set_hook(Box::new(|panic| {
+            if panic.payload().downcast_ref::<&str>() != Some(&"ouch") {
+                eprintln!("{panic}");
+            }
+        }));
+    }
+    let mut report = Report::default();
+    let mut peers = Peers::new(options.peer.clone());
+    let cases = cases::all();
+    for direction in &options.directions {
+        for lane in &LANES {
+            run_lane(&options, &mut report, &mut peers, *direction, lane, &cases).await;
+        }
+    }
+    if options.list || report.close(&options.directions) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+async fn run_lane(
+    options: &Options,
+    report: &mut Report,
+    peers: &mut Peers,
+    direction: Direction,
+    lane: &'static Lane,
+    cases: &[Case],
+) {
+    let mut client = None;
+    for case in cases.iter().filter(|case| options.wants(direction, lane, case)) {
+        match case.missing(lane, direction) {
+            Some(reason) if options.list => println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name),
+            Some(reason) => report.missing(direction, lane, case.name, reason),
+            None if options.list => println!("cell {direction:<12} {:<22} {}", lane.name, case.name),
+            None => {
+                // One client for the lane, but a stop may break it.
+                let kept = client.take().filter(|_| !case.stops_server());
+                let judged = judge(peers, kept, direction, lane, case).await;
+                let judged = judged.map(|(detail, kept)| {
+                    client = Some(kept);
+                    detail
+                });
+                report.ran(direction, lane, case.name, judged);
+            }
+        }
+    }
+}
+
+/// Gives the client back after a cell that passed.
+async fn judge(
+    peers: &mut Peers,
+    kept: Option<Arc<Client>>,
+    direction: Direction,
+    lane: &'static Lane,
+    case: &Case,
+) -> Result<(String, Arc<Client>), String> {
+    let client = kept.map_or_else(|| peers.client(direction.client()), Ok)?;
+    let mut place = Place {
+        peers,
+        client: Arc::clone(&client),
+        lane,
+        direction,
+    };
+    match tokio::time::timeout(CELL, place.run(case)).await {
+        Ok(judged) => judged.map(|detail| (detail, client)),
+        Err(_) => Err(format!("not done in {CELL:?}")),
+    }
+}
+
+struct Options {
+    peer: PathBuf,
+    only: Option<String>,
+    list: bool,
+    directions: Vec<Direction>,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            peer: PathBuf::new(),
+            only: None,
+            list: false,
+            directions: vec![Direction::KitexToOurs, Direction::OursToKitex],
+        };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--peer" => options.peer = arguments.next().ok_or("--peer needs a program")?.into(),
+                "--only" => options.only = Some(arguments.next().ok_or("--only needs a word")?),
+                "--list" => options.list = true,
+                "--reference" => options.directions = vec![Direction::KitexToKitex],
+                other => return Err(format!("unknown argument {other}")),
+            }
+        }
+        if options.peer.as_os_str().is_empty() && !options.list {
+            return Err("--peer PROGRAM is missing".to_owned());
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, direction: Direction, lane: &Lane, case: &Case) -> bool {
+        let line = format!("{direction} {} {}", lane.name, case.name);
+        self.only.as_ref().is_none_or(|word| line.contains(word.as_str()))
+    }
+}
+
+/// Shows what the peers log: panics and lost connections, mostly, which many cells mean to cause.
+pub(crate) const LOG: &str = "INTEROP_LOG";
+/// No cell takes this long unless something hangs.
+const CELL: Duration = Duration::from_secs(30);

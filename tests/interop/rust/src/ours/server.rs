@@ -1,0 +1,110 @@
+//! Our server, in this process.
+
+use std::time::{Duration, Instant};
+
+use kitewire::bytes::{BufMut, Bytes, BytesMut};
+use kitewire::{Call, Codec, Error, Multiplex, Server, ServerHandle, Switch, Tokio, UnknownHandler};
+
+use super::client::build;
+use super::script::Script;
+use super::services::registration;
+use crate::call::{ServerConfig, Stopped};
+
+/// A running server; ends at once when dropped.
+pub(crate) struct OurServer {
+    pub(crate) address: String,
+    handle: ServerHandle,
+    running: tokio::task::JoinHandle<Result<(), kitewire::Unfinished>>,
+    stop_began: Instant,
+}
+
+impl OurServer {
+    pub(crate) async fn start(config: &ServerConfig) -> Result<Self, String> {
+        let next = config.next.as_ref().map(|dial| build(dial, SERVER_NAME)).transpose()?;
+        let script = Script::new(next);
+        let switch = |on| if on { Switch::On } else { Switch::Off };
+        let mut server = Server::new(Tokio)
+            .meta(switch(config.ttheader_meta))
+            .crc32c(switch(config.crc32c))
+            .deadline_from_header(switch(config.deadline_from_header))
+            .multiplex(if config.multiplex_only {
+                Multiplex::Only
+            } else {
+                Multiplex::Auto
+            });
+        for name in &config.services {
+            server = server.register(registration(name, &script, *name == config.fallback)?);
+        }
+        if config.refuse_traffic_without_service_name {
+            server = server.refuse_without_service_name();
+        }
+        if config.unknown_handler {
+            server = server.unknown_handler(Unknown);
+        }
+        let bound = server.bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let address = bound.local_addr().map_err(|error| error.to_string())?.to_string();
+        let handle = bound.handle();
+        let running = tokio::spawn(bound.run());
+        Ok(Self {
+            address,
+            handle,
+            running,
+            stop_began: Instant::now(),
+        })
+    }
+
+    /// Begins the graceful stop.
+    pub(crate) fn stop(&mut self) {
+        self.stop_began = Instant::now();
+        self.handle.shutdown(PATIENCE);
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn stopped(&mut self) -> Result<Stopped, String> {
+        let ended = (&mut self.running).await.map_err(|error| error.to_string())?;
+        let elapsed_ms = u64::try_from(self.stop_began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Stopped {
+            elapsed_ms,
+            error: ended.err().map(|error| error.to_string()).unwrap_or_default(),
+        })
+    }
+}
+
+impl Drop for OurServer {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// Answers with the names and size that it saw.
+struct Unknown;
+
+impl UnknownHandler for Unknown {
+    async fn handle(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+        let service = if call.service().is_empty() { "-" } else { call.service() };
+        let codec = if call.codec() == Codec::Protobuf {
+            "protobuf"
+        } else {
+            "thrift"
+        };
+        let text = format!("unknown {service} {} {codec} {}", call.method(), body.len());
+        let mut answer = BytesMut::new();
+        if call.codec() == Codec::Protobuf {
+            // Field 1, a string; shorter than 128 bytes.
+            answer.put_u8(0x0a);
+            answer.put_u8(u8::try_from(text.len()).map_err(Error::new)?);
+            answer.put_slice(text.as_bytes());
+        } else {
+            // The result struct: field 0 is a struct whose field 1 is the text.
+            answer.put_slice(&[12, 0, 0, 11, 0, 1]);
+            answer.put_u32(u32::try_from(text.len()).map_err(Error::new)?);
+            answer.put_slice(text.as_bytes());
+            answer.put_slice(&[0, 0]);
+        }
+        Ok(answer.freeze())
+    }
+}
+
+/// As the Go server calls itself.
+const SERVER_NAME: &str = "interop.server";
+const PATIENCE: Duration = Duration::from_secs(5);

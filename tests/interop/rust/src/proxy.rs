@@ -1,0 +1,95 @@
+//! A proxy for one connection at a time between a client and a server: it keeps what it carried and may change one byte.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The bytes of both ways, in the order of their arrival.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Carried {
+    pub(crate) requests: Vec<u8>,
+    pub(crate) answers: Vec<u8>,
+}
+
+/// Stops with its handle.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) address: String,
+    carried: Arc<Mutex<Carried>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Changes every request byte `from` to `to`, when given.
+    pub(crate) async fn start(server: &str, change: Option<(u8, u8)>) -> Result<Self, String> {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
+        let carried = Arc::new(Mutex::new(Carried::default()));
+        let kept = Arc::clone(&carried);
+        let server = server.to_owned();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&server).await else {
+                    return;
+                };
+                let (client_read, client_write) = client.into_split();
+                let (server_read, server_write) = server.into_split();
+                let (requests, answers) = (Arc::clone(&kept), Arc::clone(&kept));
+                tokio::spawn(async move {
+                    let keep = |bytes: &mut [u8]| {
+                        if let Some((from, to)) = change {
+                            bytes
+                                .iter_mut()
+                                .filter(|byte| **byte == from)
+                                .for_each(|byte| *byte = to);
+                        }
+                        requests
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .requests
+                            .extend_from_slice(bytes);
+                    };
+                    carry(client_read, server_write, keep).await;
+                });
+                tokio::spawn(async move {
+                    let keep = |bytes: &mut [u8]| {
+                        answers
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .answers
+                            .extend_from_slice(bytes);
+                    };
+                    carry(server_read, client_write, keep).await;
+                });
+            }
+        });
+        Ok(Self { address, carried, task })
+    }
+
+    pub(crate) fn carried(&self) -> Carried {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut keep: impl FnMut(&mut [u8])) {
+    let mut block = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut block).await {
+        let Some(bytes) = block.get_mut(..count) else { return };
+        keep(bytes);
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+    // The other side learns of the end; nothing is left to say when it is gone already.
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cloudwego/kitex/pkg/remote/codec"
+	"github.com/cloudwego/kitex/pkg/rpcinfo"
+	"github.com/cloudwego/kitex/pkg/transmeta"
+	"github.com/cloudwego/kitex/server"
+	"github.com/cloudwego/kitex/server/genericserver"
+
+	"kitewire.test/interop/kitex_gen/combined/combineservice"
+	"kitewire.test/interop/kitex_gen/interop/everything"
+	"kitewire.test/interop/kitex_gen/interop/second"
+	"kitewire.test/interop/kitex_gen/interop/servicea"
+	"kitewire.test/interop/kitex_gen/interop/serviceb"
+	"kitewire.test/interop/kitex_gen/interop/servicec"
+	"kitewire.test/interop/kitex_gen/interoppb/pba"
+	"kitewire.test/interop/kitex_gen/interoppb/proto"
+)
+
+// Config is the server's JSON argument.
+type Config struct {
+	// IDL names of the services, in the order of registration.
+	Services []string `json:"services"`
+	// The one of them that is the fallback service; may be empty.
+	Fallback           string `json:"fallback"`
+	RefuseWithoutName  bool   `json:"refuse_traffic_without_service_name"`
+	UnknownHandler     bool   `json:"unknown_handler"`
+	Mux                bool   `json:"multiplex_only"`
+	Meta               bool   `json:"ttheader_meta"`
+	CRC32C             bool   `json:"crc32c"`
+	DeadlineFromHeader bool   `json:"deadline_from_header"`
+	// How long a graceful stop waits for running calls.
+	ExitWaitMS int `json:"exit_wait_ms"`
+	// The next server, for the texts hop and hopset.
+	Next *Dial `json:"next"`
+}
+
+// Event is a line of the server's standard output: "listening" (with its address), "stopping" and "stopped" (with the time it took).
+type Event struct {
+	Event   string `json:"event"`
+	Address string `json:"address,omitempty"`
+	Elapsed int64  `json:"elapsed_ms"`
+	Error   string `json:"error,omitempty"`
+}
+
+// serverName is what the server calls itself towards its own callees.
+const serverName = "interop.server"
+
+func runServer(arguments []string) error {
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	text := flags.String("config", "{}", "what to serve, as JSON")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	var config Config
+	if err := json.Unmarshal([]byte(*text), &config); err != nil {
+		return fmt.Errorf("bad config: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := listener.Addr().String()
+	svr, err := config.build(listener)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() {
+		if err := svr.Run(); err != nil {
+			failed <- err
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(50 * time.Millisecond):
+	}
+	say(Event{Event: "listening", Address: address})
+	return obey(svr)
+}
+
+// obey stops the server at the line "stop" and returns when standard input ends.
+func obey(svr server.Server) error {
+	var once sync.Once
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if lines.Text() == "stop" {
+			go once.Do(func() {
+				started := time.Now()
+				say(Event{Event: "stopping"})
+				event := Event{Event: "stopped"}
+				if err := svr.Stop(); err != nil {
+					event.Error = err.Error()
+				}
+				event.Elapsed = time.Since(started).Milliseconds()
+				say(event)
+			})
+		}
+	}
+	return lines.Err()
+}
+
+func (c Config) build(listener net.Listener) (server.Server, error) {
+	hop, err := c.hop()
+	if err != nil {
+		return nil, err
+	}
+	svr := server.NewServer(c.options(listener)...)
+	base := &script{hop: hop, pushed: &pushes{seen: map[string]bool{}}}
+	for _, name := range c.Services {
+		var options []server.RegisterOption
+		if name == c.Fallback {
+			options = append(options, server.WithFallbackService())
+		}
+		if err := register(svr, name, base, options); err != nil {
+			return nil, err
+		}
+	}
+	if c.UnknownHandler {
+		err := genericserver.RegisterUnknownServiceOrMethodHandler(svr, &genericserver.UnknownServiceOrMethodHandler{
+			DefaultHandler: answerUnknown,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return svr, nil
+}
+
+func (c Config) options(listener net.Listener) []server.Option {
+	options := []server.Option{
+		server.WithListener(listener),
+		server.WithExitSignal(func() <-chan error { return make(chan error) }),
+		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: serverName}),
+	}
+	if c.ExitWaitMS > 0 {
+		options = append(options, server.WithExitWaitTime(time.Duration(c.ExitWaitMS)*time.Millisecond))
+	}
+	if c.Meta {
+		options = append(options, server.WithMetaHandler(transmeta.ServerTTHeaderHandler))
+	}
+	if c.Mux {
+		options = append(options, server.WithMuxTransport())
+	}
+	if c.CRC32C {
+		options = append(options, server.WithCodec(codec.NewDefaultCodecWithConfig(codec.CodecConfig{CRC32Check: true})))
+	}
+	if c.DeadlineFromHeader {
+		options = append(options, server.WithEnableContextTimeout(true))
+	}
+	if c.RefuseWithoutName {
+		options = append(options, server.WithRefuseTrafficWithoutServiceName())
+	}
+	return options
+}
+
+// hop makes the call of Second.say on the next server.
+func (c Config) hop() (method, error) {
+	if c.Next == nil {
+		return nil, nil
+	}
+	next := *c.Next
+	next.Caller = serverName
+	table, err := methods("Second", next)
+	if err != nil {
+		return nil, err
+	}
+	return table["say"], nil
+}
+
+func register(svr server.Server, name string, base *script, options []server.RegisterOption) error {
+	switch name {
+	case "Everything":
+		return everything.RegisterService(svr, &everythingHandler{base.of("")}, options...)
+	case "Second":
+		return second.RegisterService(svr, &secondHandler{base.of("second:")}, options...)
+	case "ServiceA":
+		return servicea.RegisterService(svr, &echoes{"A:"}, options...)
+	case "ServiceB":
+		return serviceb.RegisterService(svr, &echoes{"B:"}, options...)
+	case "ServiceC":
+		return servicec.RegisterService(svr, &echoes{"C:"}, options...)
+	case "CombineService":
+		return combineservice.RegisterService(svr, &echoes{"comb:"}, options...)
+	case "Proto":
+		return proto.RegisterService(svr, &protoHandler{base.of("")}, options...)
+	case "PbA":
+		return pba.RegisterService(svr, &echoesPb{"PbA:"}, options...)
+	}
+	return fmt.Errorf("unknown service %q", name)
+}

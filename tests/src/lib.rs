@@ -1,0 +1,6 @@
+//! What the tests across crates share.
+
+pub mod message;
+pub mod spec;
+pub mod strategies;
+pub mod vectors;

@@ -1,0 +1,134 @@
+//! The seeds of the fuzz targets, as ordinary tests.
+
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+
+use kitewire_testkit::fuzz;
+use kitewire_tests::vectors::{Step, folder};
+
+type Target = (&'static str, fn(&[u8]));
+
+/// Targets whose seeds are frames.
+const CODECS: [Target; 4] = [
+    ("detection", fuzz::detection),
+    ("ttheader", fuzz::ttheader),
+    ("thrift_reader", fuzz::thrift_reader),
+    ("kitex_protobuf", fuzz::kitex_protobuf),
+];
+
+/// Targets whose seeds are five bytes of choices and what one side of a connection sends.
+const CONNECTIONS: [Target; 2] = [
+    ("server_connection", fuzz::server_connection),
+    ("client_connection", fuzz::client_connection),
+];
+
+/// Targets whose seeds are IDL.
+const IDL: [Target; 1] = [("idl_parser", fuzz::idl_parser)];
+
+#[test]
+fn every_seed_passes() {
+    let mut failed = Vec::new();
+    for (name, target) in CODECS.into_iter().chain(CONNECTIONS).chain(IDL) {
+        let seeds = seeds(name);
+        assert!(!seeds.is_empty(), "{name} has no seeds");
+        for seed in seeds {
+            let bytes = fs::read(&seed).expect("the seed can be read");
+            if panic::catch_unwind(|| target(&bytes)).is_err() {
+                failed.push(seed);
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus"]
+fn write_seeds() {
+    for file in SEEDS {
+        let vector = folder("pingpong")
+            .into_iter()
+            .find(|vector| vector.file == format!("pingpong/{file}.json"))
+            .expect("the vector is there");
+        for connection in vector.connections() {
+            for (index, step) in connection.steps.iter().enumerate().take(2) {
+                write_frame(file, index, step);
+            }
+            write_streams(file, &connection.steps);
+        }
+    }
+}
+
+/// One file of `tests/vectors/pingpong` for every kind of message.
+const SEEDS: [&str; 12] = [
+    "all-types-bare",
+    "biz-ttheader-meta",
+    "crc-framed",
+    "echo-bare",
+    "echo-default",
+    "echo-ttheader",
+    "error-handler-framed",
+    "kitexpb-meta-biz",
+    "meta-hop-ab",
+    "mux",
+    "mux-shutdown",
+    "oneway-ttheader-meta",
+];
+
+fn write_frame(file: &str, index: usize, step: &Step<'_>) {
+    let Some(bytes) = &step.bytes else {
+        return;
+    };
+    for (name, _) in CODECS {
+        // Those two start at the envelope.
+        let from = match name {
+            "thrift_reader" => find(bytes, &[0x80, 0x01, 0x00]),
+            "kitex_protobuf" => find(bytes, &[0x90, 0x01, 0x00]),
+            _ => Some(0),
+        };
+        if let Some(from) = from {
+            write(name, &format!("{file}-{index}"), &bytes[from..]);
+        }
+    }
+}
+
+fn write_streams(file: &str, steps: &[Step<'_>]) {
+    // Meta on; for multiplexed peers, a multiplexing client.
+    let client = if file.starts_with("mux") { 12 } else { 8 };
+    for (name, from, config) in [
+        ("server_connection", "client", 1),
+        ("client_connection", "server", client),
+    ] {
+        let mut bytes = vec![config, 1, 2, 3, 4];
+        for step in steps.iter().filter(|step| step.from == from) {
+            bytes.extend(step.bytes.iter().flatten());
+        }
+        bytes.truncate(2048);
+        write(name, file, &bytes);
+    }
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) {
+    let path = corpus(target).join(format!("{name}.seed"));
+    fs::write(path, bytes).expect("the seed can be written");
+}
+
+fn seeds(target: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(corpus(target)).expect("the corpus exists");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("the corpus can be listed").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "seed"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target)
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command};
+
+pub(crate) const GO: Need = Need {
+    what: "Go (1.24 or later, for the Kitex peers)",
+    get: "install it from your system's packages or https://go.dev/dl",
+    found: || exists("go", "version"),
+};
+
+pub(crate) fn run(arguments: &[&str]) -> Done {
+    let folder = root().join("tests/interop");
+    if !arguments.contains(&"--list") {
+        GO.check()?;
+        peers(&folder)?;
+    }
+    let peer = folder.join("bin/peer");
+    run_command(
+        cargo()
+            .args(["run", "--quiet", "--package", "kitewire-interop", "--", "--peer"])
+            .arg(peer)
+            .args(arguments),
+    )
+}
+
+/// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files.
+fn peers(folder: &Path) -> Done {
+    let go = |arguments: &[&str]| run_command(Command::new("go").args(arguments).current_dir(folder));
+    go(&["build", "-o", "bin/kitex", "github.com/cloudwego/kitex/tool/cmd/kitex"])?;
+    for (file, options) in IDL {
+        let mut kitex = Command::new(folder.join("bin/kitex"));
+        kitex
+            .current_dir(folder)
+            .args(["-module", MODULE])
+            .args(options.iter())
+            .args(["-I", "idl"])
+            .arg(format!("idl/{file}"));
+        // The generator writes its progress to standard error.
+        let made = kitex.output().map_err(|error| Failure(format!("bin/kitex: {error}")))?;
+        if !made.status.success() {
+            return Err(Failure(format!(
+                "bin/kitex on {file}: {}",
+                String::from_utf8_lossy(&made.stderr)
+            )));
+        }
+    }
+    go(&["build", "-o", "bin/peer", "."])
+}
+
+const MODULE: &str = "kitewire.test/interop";
+
+const IDL: [(&str, &[&str]); 5] = [
+    ("interop.thrift", &[]),
+    ("stranger.thrift", &[]),
+    ("combined.thrift", &["-combine-service"]),
+    ("interop.proto", &["-type", "protobuf"]),
+    ("strangerpb.proto", &["-type", "protobuf"]),
+];

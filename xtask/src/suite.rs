@@ -1,0 +1,24 @@
+//! `cargo xtask test`: the whole suite.
+
+use crate::command::{Done, cargo, run as run_command};
+use crate::steps::Steps;
+use crate::{fuzz, interop, purity};
+
+pub(crate) fn run() -> Done {
+    let mut steps = Steps::default();
+    add(&mut steps, SMOKE);
+    steps.close()
+}
+
+/// The steps of the suite, with this many seconds for each fuzz target.
+pub(crate) fn add(steps: &mut Steps, fuzz_seconds: u32) {
+    steps.step("tests", &[], || {
+        run_command(cargo().args(["test", "--workspace", "--all-features", "--no-fail-fast"]))
+    });
+    steps.step("purity of the core", &[purity::WASM], purity::run);
+    steps.step("interop pingpong", &[interop::GO], || interop::run(&[]));
+    steps.step("fuzz", &[fuzz::CXX], || fuzz::all(fuzz_seconds));
+}
+
+/// Enough to see that each target runs and that its seeds pass.
+const SMOKE: u32 = 2;
