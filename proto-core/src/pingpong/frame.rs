@@ -161,11 +161,13 @@ impl Framer {
         let walk = self
             .walk
             .get_or_insert_with(|| Box::new(Skipper::new(limits.max_depth)));
+        let max_frame = limits.max_frame as usize;
         let seen = input.get(body..).unwrap_or(&[]);
+        let seen = seen.get(..max_frame).unwrap_or(seen);
         let until = |end| place(&envelope, start, Transport::Bare, Codec::Thrift, end);
         match walk.advance(seen) {
             Ok(Some(len)) => Ok(until(body.saturating_add(len))),
-            Ok(None) if seen.len() > limits.max_frame as usize => Err(too_large(seen.len(), start).into()),
+            Ok(None) if seen.len() == max_frame => Err(too_large(max_frame, start).into()),
             Ok(None) => Ok(None),
             Err(error) => Err(FrameError {
                 error: error.shifted(body),

@@ -197,6 +197,7 @@ impl<R: Runtime> Driver<R> {
                     | CloseReason::Refused
                     | CloseReason::ProtocolNotServed(_)
                     | CloseReason::LimitReached(_)
+                    | CloseReason::TimedOut(_)
             )
         );
         let runtime = &self.runtime;

@@ -67,7 +67,7 @@ impl ClientConnection {
     /// Remembers what is left of the input, and since when a frame is incomplete.
     pub(super) fn note_input(&mut self, now: Instant, len: usize) {
         self.input_len = len;
-        if len == 0 || self.life.closed.is_some() {
+        if len == 0 || self.life.blocked || self.life.closed.is_some() {
             self.times.frame = None;
         } else if self.times.frame.is_none() || len < self.times.frame_len || len - self.times.frame_len >= PROGRESS {
             self.times.frame = Some(now);

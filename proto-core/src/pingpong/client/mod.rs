@@ -46,6 +46,8 @@ pub struct ClientConnection {
 
 #[derive(Debug, Default)]
 struct Life {
+    /// Input was left over because answers wait to be taken.
+    blocked: bool,
     /// No further call may be opened, but those that run go on.
     retired: bool,
     /// The peer said that it is about to close.
@@ -121,9 +123,15 @@ impl ClientConnection {
         }
     }
 
-    /// Takes in what was read. Whole frames are split off `input`; an incomplete tail stays there.
+    /// Takes in what was read. Whole frames are split off `input`; an incomplete tail, and whatever has to wait, stays
+    /// there. Call it again with the same buffer when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        while self.life.closed.is_none() && !input.is_empty() && !self.over_memory() {
+        self.life.blocked = false;
+        while self.life.closed.is_none() && !input.is_empty() {
+            if self.over_memory() {
+                self.life.blocked = true;
+                break;
+            }
             match self.framer.next(input, &self.config.limits) {
                 Ok(Some(frame)) => {
                     self.times.frame = None;
@@ -147,6 +155,8 @@ impl ClientConnection {
             Demand::Stop
         } else if self.over_memory() {
             Demand::Pause
+        } else if self.life.blocked {
+            Demand::Receive
         } else {
             Demand::Read
         }

@@ -17,13 +17,6 @@ use crate::time::Instant;
 use crate::wire::ttheader::Flags;
 use crate::wire::{Codec, MessageType, SequenceId};
 
-/// Whether the connection ends behind an answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Continue,
-    Close,
-}
-
 impl ServerConnection {
     /// Answers a call, encoding straight into the write arena. Oneway calls end without a byte.
     ///
@@ -36,11 +29,7 @@ impl ServerConnection {
         };
         let sent = match call.answered {
             Answered::Yes => {
-                let mark = if self.life.draining {
-                    ResetMark::Set
-                } else {
-                    ResetMark::Unset
-                };
+                let mark = self.reset_mark();
                 let route = Route {
                     layout: call.route(),
                     method: Self::method_name(&self.services, call),
@@ -75,12 +64,9 @@ impl ServerConnection {
             layout: call.route(),
             method: &method,
         };
-        let (answered, then) = (
-            call.answered,
-            if call.concurrent { Then::Continue } else { Then::Close },
-        );
+        let (answered, concurrent) = (call.answered, call.concurrent);
         self.end_call(id);
-        self.refuse(&route, exception, answered, then);
+        self.refuse(&route, exception, answered, concurrent);
         self.go_on(now);
     }
 
@@ -267,8 +253,7 @@ impl ServerConnection {
             layout,
             method: frame.name(),
         };
-        let then = if concurrent { Then::Continue } else { Then::Close };
-        self.refuse(&route, exception, Answered::Yes, then);
+        self.refuse(&route, exception, Answered::Yes, concurrent);
     }
 
     /// Answers a request whose body never came, where its head did.
@@ -298,20 +283,27 @@ impl ServerConnection {
             sequence: reply_sequence(layout),
         };
         let name = name.to_vec();
-        self.refuse(&Route { layout, method: &name }, exception, answered, Then::Close);
+        self.write_refusal(&Route { layout, method: &name }, exception, answered, ResetMark::Set);
     }
 
-    fn refuse(&mut self, route: &Route<'_>, exception: ApplicationException, answered: Answered, then: Then) {
+    /// Refuses a request; an in-order connection ends behind it.
+    fn refuse(&mut self, route: &Route<'_>, exception: ApplicationException, answered: Answered, concurrent: bool) {
+        let mark = if concurrent { self.reset_mark() } else { ResetMark::Set };
+        self.write_refusal(route, exception, answered, mark);
+        if !concurrent {
+            self.fail(CloseReason::Refused);
+        }
+    }
+
+    fn write_refusal(
+        &mut self,
+        route: &Route<'_>,
+        exception: ApplicationException,
+        answered: Answered,
+        mark: ResetMark,
+    ) {
         if answered == Answered::Yes {
-            let reply = Reply {
-                outcome: ReplyOutcome::Exception(&exception),
-                backward: &[],
-            };
-            let mark = if then == Then::Close {
-                ResetMark::Set
-            } else {
-                self.reset_mark()
-            };
+            let reply = Reply::new(ReplyOutcome::Exception(&exception));
             let mut writer = ReplyWriter {
                 out: &mut self.output,
                 config: &self.config,
@@ -322,9 +314,6 @@ impl ServerConnection {
         let method = String::from_utf8_lossy(route.method).into_owned();
         self.events
             .push_back(ServerEvent::Refused(Box::new(Refusal::Exception { method, exception })));
-        if then == Then::Close {
-            self.close(CloseReason::Refused);
-        }
     }
 }
 

@@ -89,14 +89,14 @@ impl ServerConnection {
             match due.timer {
                 TimerKind::Frame => {
                     self.refuse_unfinished(input);
-                    self.close(CloseReason::TimedOut(TimerKind::Frame));
+                    self.fail(CloseReason::TimedOut(TimerKind::Frame));
                 }
                 TimerKind::Drain => self.fail(CloseReason::Shutdown),
                 TimerKind::WriteStall => {
                     self.fail(CloseReason::TimedOut(TimerKind::WriteStall));
                     self.abandon_output();
                 }
-                timer => self.close(CloseReason::TimedOut(timer)),
+                timer => self.fail(CloseReason::TimedOut(timer)),
             }
         }
         if self.life.closed.is_some() {
@@ -175,7 +175,7 @@ impl ServerConnection {
         }
     }
 
-    /// Ends the connection behind what is already in the write arena.
+    /// Ends a connection without open calls behind what is already in the write arena.
     pub(super) fn close(&mut self, reason: CloseReason) {
         if self.life.closed.is_none() {
             self.life.closed = Some(reason.clone());

@@ -265,9 +265,9 @@ impl ServerConnection {
             input.clear();
         }
         self.note_input(now, input.len());
-        // Nothing that ends or is sent could make room for the rest of this frame.
-        if self.over_limits() && self.calls.is_empty() && self.unsent() == 0 {
-            self.close(CloseReason::LimitReached("max_memory"));
+        if self.input_len >= self.config.limits.max_memory && !self.life.blocked && self.held.is_none() {
+            // The rest of this frame would be more than the connection may hold.
+            self.fail(CloseReason::LimitReached("max_memory"));
             input.clear();
         }
         self.settle(now);
@@ -299,7 +299,9 @@ impl ServerConnection {
         if self.life.read_ended {
             return Demand::Stop;
         }
-        if free || (self.life.in_order && self.input_len < READ_AHEAD && !self.over_limits()) {
+        let room = self.usage() < self.config.limits.max_memory;
+        let ahead = self.life.in_order && self.input_len < READ_AHEAD && !self.over_limits();
+        if room && (free || ahead) {
             Demand::Read
         } else {
             Demand::Pause
@@ -393,9 +395,10 @@ impl ServerConnection {
         self.output.len() + self.handed
     }
 
+    /// Whether calls must end, or bytes be sent, before another request is taken in.
     fn over_limits(&self) -> bool {
         let limits = &self.config.limits;
-        self.unsent() >= limits.max_unsent || self.usage() >= limits.max_memory
+        self.unsent() >= limits.max_unsent || self.held_bytes + self.unsent() >= limits.max_memory
     }
 
     fn may_take_more(&self) -> bool {
