@@ -3,7 +3,6 @@
 use kitewire::{Call, Error};
 
 /// Generated from `idl/library.thrift`.
-#[allow(unreachable_pub, reason = "generated for libraries too")]
 pub(crate) mod library {
     kitewire::include_idl!("library");
 }

@@ -185,6 +185,11 @@ impl Call {
         self.link.cancel_reason(self.id).is_some()
     }
 
+    /// Service and method on the wire, where no service was found.
+    pub(crate) fn wire_names(&self) -> Option<Box<(String, String)>> {
+        self.wire_names.clone()
+    }
+
     fn names(&self) -> (&str, &str) {
         match (&self.wire_names, self.target) {
             (Some(names), _) => (&names.0, &names.1),

@@ -25,7 +25,7 @@ use kitewire_runtime::Address;
 /// | handler returns | caller gets |
 /// |---|---|
 /// | [`Error::business`] | that status; the call itself went through |
-/// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>` |
+/// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>`; a business status among its causes counts as such |
 /// | [`Error::application`] | an exception of that type, `<text> [biz error]` |
 /// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` |
 /// | [`Error::reply_empty`] | a reply without any result |
@@ -274,8 +274,10 @@ impl Error {
 
     /// What a server answers when a handler ended with this error.
     pub(crate) fn answer<T>(&self, send: impl FnOnce(ReplyOutcome<'_>) -> T) -> T {
+        if let Some(status) = self.status_inside() {
+            return send(ReplyOutcome::Business { status, result: None });
+        }
         match &self.0.repr {
-            Repr::Business(status) => send(ReplyOutcome::Business { status, result: None }),
             Repr::Empty => send(ReplyOutcome::Empty),
             Repr::Typed(exception) => {
                 let text = format!("{exception} [biz error]");
@@ -286,18 +288,35 @@ impl Error {
             }
             _ => {
                 let text = format!("biz error: {self}");
-                send(ReplyOutcome::Exception(&ApplicationException::new(
-                    ExceptionType::INTERNAL_ERROR,
-                    text,
-                )))
+                let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, text);
+                send(ReplyOutcome::Exception(&exception))
             }
         }
+    }
+
+    /// As Kitex, a business status counts wherever it is in the chain of causes.
+    fn status_inside(&self) -> Option<&BusinessStatus> {
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let found = error.downcast_ref::<Self>().and_then(Self::business_status);
+            if let Some(status) = found.or_else(|| error.downcast_ref()) {
+                return Some(status);
+            }
+            cause = error.source();
+        }
+        None
     }
 }
 
 impl From<BusinessStatus> for Error {
     fn from(status: BusinessStatus) -> Self {
         Self::of(Repr::Business(status))
+    }
+}
+
+impl From<ApplicationException> for Error {
+    fn from(exception: ApplicationException) -> Self {
+        Self::of(Repr::Typed(exception))
     }
 }
 

@@ -117,6 +117,11 @@ async fn failures_reach_the_caller_as_kitex_words_them() {
                 "remote or network error[remote]: biz error: context deadline exceeded"
             );
             assert_eq!(fail("empty").await.kind(), ErrorKind::MissingResult);
+            let wrapped = fail("wrapped").await;
+            assert_eq!(
+                wrapped.business_status().map(|status| status.code),
+                transport.has_header().then_some(8)
+            );
             let business = fail("business").await;
             if transport.has_header() {
                 assert_eq!(business.kind(), ErrorKind::Business, "{way}");
@@ -180,6 +185,19 @@ async fn oneway_calls_arrive() {
             );
             assert_eq!(bounded(client.echo("next")).await.unwrap(), "next");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_oneway_call_survives_its_client() {
+    let (handler, mut controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    for way in 0..3 {
+        let (_, client) = ways(&server, Transport::TtHeader).swap_remove(way);
+        let text = "x".repeat(3_000_000);
+        bounded(client.push(text.clone())).await.unwrap();
+        drop(client);
+        assert_eq!(bounded(controls.seen.recv()).await.unwrap(), text);
     }
 }
 

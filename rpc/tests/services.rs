@@ -138,8 +138,10 @@ impl UnknownHandler for Mirror {
             "names",
             format!("{}.{} {}", call.service(), call.method(), call.codec()),
         );
-        if call.method() == "fail" {
-            return Err(Error::new("unknown to me, too"));
+        match call.method() {
+            "fail" => return Err(Error::new("unknown to me, too")),
+            "panic" => panic!("as told"),
+            _ => {}
         }
         // The result's field is the argument's, under id 0.
         let mut body = body.to_vec();

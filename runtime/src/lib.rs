@@ -12,6 +12,9 @@
 //!   and only the waker of the latest call counts. Reading, writing, and a timer may wait at the same time, in one task.
 //! - [`Io::poll_read`] reads into the spare capacity of a [`BytesMut`]. Runtimes whose read wants an initialised slice
 //!   can `resize` the buffer, read, and `truncate` it again; runtimes that accept a `BufMut` hand it through.
+//! - A task that wakes itself and returns pending is polled again after the tasks that are ready by then. kitewire's
+//!   connections do so once when somebody hands them something to write, so that one write carries what all of those have.
+//!   On a runtime that polls such a task again at once, everything works, with more writes.
 //! - Sockets are made without delay (`TCP_NODELAY`), because kitewire gathers what belongs together itself.
 //! - [`Runtime::now`] counts from any fixed point, and [`Timer`] uses the same one.
 //! - A simulator implements the same traits with a virtual clock and in-memory pipes; nothing here reads the real clock
@@ -102,8 +105,8 @@ pub trait Timer: Send + Unpin + 'static {
     /// Sets the time to wait for, in place of any earlier one.
     fn arm(&mut self, at: Instant);
 
-    /// Waits until the armed time has come. Ready at once, and again on each call, when it has passed. A timer that is
-    /// not armed stays pending.
+    /// Waits until the armed time has come: never before [`Runtime::now`] says so, and as soon after it as the runtime
+    /// can. Ready at once, and again on each call, when it has passed. A timer that is not armed stays pending.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 

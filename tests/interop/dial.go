@@ -20,10 +20,8 @@ type Dial struct {
 	// Connections of a multiplexed client; 0 is a client with a pool.
 	Mux int `json:"mux"`
 	// Install the TTHeader meta handler: service name, caller, timeout, business errors, crrst.
-	Meta   bool `json:"ttheader_meta"`
-	CRC32C bool `json:"crc32c"`
-	// A new connection for every call.
-	Short     bool   `json:"short"`
+	Meta      bool   `json:"ttheader_meta"`
+	CRC32C    bool   `json:"crc32c"`
 	TimeoutMS int    `json:"timeout_ms"`
 	Caller    string `json:"caller"`
 	Dest      string `json:"dest"`
@@ -72,9 +70,6 @@ func (d Dial) options() ([]client.Option, error) {
 	}
 	if d.Mux > 0 {
 		options = append(options, client.WithMuxConnection(d.Mux))
-	}
-	if d.Short {
-		options = append(options, client.WithShortConnection())
 	}
 	if d.Meta {
 		options = append(options, client.WithMetaHandler(transmeta.ClientTTHeaderHandler))

@@ -38,8 +38,6 @@ type Config struct {
 	Meta               bool   `json:"ttheader_meta"`
 	CRC32C             bool   `json:"crc32c"`
 	DeadlineFromHeader bool   `json:"deadline_from_header"`
-	// How long a graceful stop waits for running calls.
-	ExitWaitMS int `json:"exit_wait_ms"`
 	// The next server, for the texts hop and hopset.
 	Next *Dial `json:"next"`
 }
@@ -142,9 +140,6 @@ func (c Config) options(listener net.Listener) []server.Option {
 		server.WithListener(listener),
 		server.WithExitSignal(func() <-chan error { return make(chan error) }),
 		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: serverName}),
-	}
-	if c.ExitWaitMS > 0 {
-		options = append(options, server.WithExitWaitTime(time.Duration(c.ExitWaitMS)*time.Millisecond))
 	}
 	if c.Meta {
 		options = append(options, server.WithMetaHandler(transmeta.ServerTTHeaderHandler))

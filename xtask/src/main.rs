@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 const USAGE: &str = "\
 cargo xtask test                         every test, and what needs more than Rust: WebAssembly, Go, a C++ compiler
-cargo xtask interop pingpong [ARGUMENT…]  calls between real Kitex peers and ours (--list, --only WORD, --reference)
+cargo xtask interop pingpong [ARGUMENT…]  calls between real Kitex peers and ours (--list, --only WORD, --reference, --own)
 cargo xtask fuzz [--seconds N] [TARGET…]  each fuzz target for N seconds (10)
 cargo xtask bench NAME [ARGUMENT…]        pingpong, core or memory
 cargo xtask purity                       the core builds for WebAssembly and knows no runtime, socket or clock

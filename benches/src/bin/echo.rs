@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use bench_load::{Caller, ClientArgs, Failure, Mode, ServerArgs};
 use kitewire::thrift::Text;
 use kitewire::{Address, Client, PoolOptions, Server, Tokio, Transport};
-use kitewire_benches::echo::{EchoClient, EchoServer};
+use kitewire_benches::echo::{EchoClient, EchoServer, Echoing};
 
 fn main() -> ExitCode {
     bench_load::run(serve, load)
 }
 
 async fn serve(args: ServerArgs) -> Result<(), Failure> {
-    let bound = Server::new(Tokio).register(EchoServer::new()).bind(args.addr).await?;
+    let bound = Server::new(Tokio)
+        .register(EchoServer::new(Echoing))
+        .bind(args.addr)
+        .await?;
     match bound.local_addr()? {
         Address::Tcp(address) => bench_load::announce(address)?,
         other => return Err(format!("listens on {other}, which is no TCP address").into()),

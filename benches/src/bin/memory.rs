@@ -11,7 +11,7 @@ use std::time::Duration;
 use kitewire::{Address, Server, Tokio};
 use kitewire_benches::Failure;
 use kitewire_benches::aims::IDLE_CONNECTION;
-use kitewire_benches::echo::EchoServer;
+use kitewire_benches::echo::{EchoServer, Echoing};
 use kitewire_benches::engine::{self, Head};
 use kitewire_benches::process::Running;
 use kitewire_benches::summary::Thousands;
@@ -135,7 +135,7 @@ fn heap() -> Heap {
 
 async fn our_server() -> Result<SocketAddr, Failure> {
     let bound = Server::new(Tokio)
-        .register(EchoServer::new())
+        .register(EchoServer::new(Echoing))
         .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await?;
     let Address::Tcp(address) = bound.local_addr()? else {

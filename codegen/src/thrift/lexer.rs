@@ -8,6 +8,8 @@ use crate::source::{FileId, Source, Span};
 pub(super) struct Tokens {
     pub(super) tokens: Vec<Token>,
     pub(super) comments: Vec<Comment>,
+    /// A string or comment has no end, so that the rest of the file is missing.
+    pub(super) cut: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ pub(super) fn tokens(file: FileId, source: &Source, problems: &mut Problems) -> 
         source,
         rest: &source.text,
         comments: Vec::new(),
+        cut: false,
         problems,
     };
     let mut tokens = Vec::new();
@@ -64,6 +67,7 @@ pub(super) fn tokens(file: FileId, source: &Source, problems: &mut Problems) -> 
     Tokens {
         tokens,
         comments: lexer.comments,
+        cut: lexer.cut,
     }
 }
 
@@ -72,6 +76,7 @@ struct Lexer<'a> {
     source: &'a Source,
     rest: &'a str,
     comments: Vec<Comment>,
+    cut: bool,
     problems: &'a mut Problems,
 }
 
@@ -94,17 +99,13 @@ impl Lexer<'_> {
                 '+' | '-' | '.' if self.rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
                     self.number(start)
                 }
-                '{' | '}' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';' | ':' | '=' | '*' => {
+                '{' | '}' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';' | ':' | '=' | '*' | '@' => {
                     self.rest = &self.rest[1..];
                     TokenKind::Mark(first)
                 }
                 other => {
                     self.rest = &self.rest[other.len_utf8()..];
-                    let message = match other {
-                        '@' => "structured annotations are not supported".to_owned(),
-                        other => format!("unexpected character `{}`", other.escape_debug()),
-                    };
-                    self.problem(start, message);
+                    self.problem(start, format!("unexpected character `{}`", other.escape_debug()));
                     continue;
                 }
             };
@@ -121,6 +122,7 @@ impl Lexer<'_> {
         let (lines, len) = if let Some(text) = self.rest.strip_prefix("/*") {
             let len = text.find("*/");
             if len.is_none() {
+                self.cut = true;
                 self.problem(start, "the comment has no end");
             }
             let text = &text[..len.unwrap_or(text.len())];
@@ -171,6 +173,7 @@ impl Lexer<'_> {
         }
         self.rest = &self.rest[end.unwrap_or(self.rest.len())..];
         if end.is_none() {
+            self.cut = true;
             self.problem(start, "the string has no closing quote");
         }
         TokenKind::Literal(text)

@@ -89,8 +89,13 @@ impl Exchange {
             if let Some(ended) = self.next_event() {
                 return Poll::Ready(ended);
             }
-            if self.connection.read_demand() != Demand::Read {
-                break;
+            match self.connection.read_demand() {
+                Demand::Read => {}
+                Demand::Receive => {
+                    self.connection.receive(now, &mut self.input.bytes);
+                    continue;
+                }
+                Demand::Pause | Demand::Stop => break,
             }
             match self.input.poll_read(&mut *self.io, cx) {
                 Poll::Pending => break,

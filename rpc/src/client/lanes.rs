@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use kitewire_proto::ClientConfig;
+use kitewire_proto::{ClientConfig, Instant};
 use kitewire_runtime::Address;
 
 use super::connector::{Connector, Dial};
@@ -31,6 +31,7 @@ pub(crate) struct Lanes {
 
 /// The lanes to one address.
 pub(crate) struct Group {
+    connector: Arc<dyn Connector>,
     address: Address,
     lanes: Vec<Mutex<Lane>>,
     next: AtomicUsize,
@@ -71,7 +72,7 @@ impl Lanes {
             config: Arc::clone(config),
             connector: Arc::clone(connector),
             per_address,
-            main: Arc::new(Group::new(address, per_address)),
+            main: Arc::new(Group::new(connector, address, per_address)),
             others: Mutex::default(),
         }
     }
@@ -86,7 +87,7 @@ impl Lanes {
             if others.len() >= MAX_IDLE_GROUPS && !others.contains_key(address) {
                 others.retain(|_, group| group.is_used());
             }
-            let make = || Arc::new(Group::new(address.clone(), self.per_address));
+            let make = || Arc::new(Group::new(&self.connector, address.clone(), self.per_address));
             Arc::clone(others.entry(address.clone()).or_insert_with(make))
         };
         self.find_in(&group, patience)
@@ -139,8 +140,9 @@ impl Lanes {
 }
 
 impl Group {
-    fn new(address: Address, lanes: usize) -> Self {
+    fn new(connector: &Arc<dyn Connector>, address: Address, lanes: usize) -> Self {
         Self {
+            connector: Arc::clone(connector),
             address,
             lanes: (0..lanes.max(1)).map(|_| Mutex::new(Lane::Empty)).collect(),
             next: AtomicUsize::new(0),
@@ -172,7 +174,7 @@ impl Drop for Group {
         for index in 0..self.lanes.len() {
             let lane = self.lane(index).clone();
             if let Lane::Open(connection) = lane {
-                connection.shut_down();
+                connection.shut_down(self.connector.now() + FAREWELL);
             }
         }
     }
@@ -283,7 +285,7 @@ impl Announce {
             // The client has gone in the meantime.
             None => {
                 if let Ok(connection) = &outcome {
-                    connection.shut_down();
+                    connection.shut_down(Instant::ZERO);
                 }
             }
         }
@@ -300,5 +302,7 @@ impl Drop for LaneTask {
     }
 }
 
+/// What oneway calls get for reaching the socket after their client has gone.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Addresses of single calls above which those without a connection are forgotten.
 const MAX_IDLE_GROUPS: usize = 64;

@@ -64,7 +64,8 @@ impl Client {
     /// A client that calls `service` directly, in this process and without a runtime.
     ///
     /// Everything but the socket is as usual: messages are encoded and decoded, with a header, so that what works here
-    /// works over a connection. The handler runs in the caller's task, and stops where it is if the call is dropped.
+    /// works over a connection. The handler runs in the caller's task, whatever its [`Dispatch`](crate::Dispatch), and
+    /// stops where it is if the call is dropped.
     /// Without a runtime there is no timer: a timeout shows only when the handler wakes the call after it.
     ///
     /// # Errors

@@ -119,10 +119,10 @@ impl MuxConnection {
         }
     }
 
-    /// Ends the connection, as nobody will call over it any more.
-    pub(crate) fn shut_down(&self) {
+    /// Ends the connection, as nobody will call over it any more. What is queued may still be sent until `until`.
+    pub(crate) fn shut_down(&self, until: Instant) {
         let mut state = self.lock();
-        state.connection.shutdown(Shutdown::Immediate);
+        state.connection.shutdown(Shutdown::Graceful { until });
         state.tell_driver();
     }
 

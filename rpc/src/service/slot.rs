@@ -104,6 +104,8 @@ struct Slot<S, A, R, F, C> {
     home: Weak<Home<Self>>,
     future: Pin<Box<Option<F>>>,
     state: State<R>,
+    /// Service and method on the wire, where no service was found and this is the unknown-service handler's.
+    wire_names: Option<Box<(String, String)>>,
     arguments: PhantomData<fn(A)>,
 }
 
@@ -132,6 +134,7 @@ where
             home: Arc::downgrade(&self.home),
             future: Box::pin(None),
             state: State::Idle,
+            wire_names: None,
             arguments: PhantomData,
         })
     }
@@ -147,6 +150,7 @@ where
 {
     fn start(&mut self, call: Call, body: &Bytes, max_depth: u16) -> Result<(), DecodeError> {
         let arguments = A::decode_body(body, max_depth)?;
+        self.wire_names = call.wire_names();
         let service = self.service.clone();
         let run = &self.run;
         match catch_unwind(AssertUnwindSafe(|| run(service, call, arguments))) {
@@ -189,6 +193,10 @@ where
                 }
             }
             State::Panicked(panic) => {
+                let (service, method) = match &self.wire_names {
+                    Some(names) => (names.0.as_str(), names.1.as_str()),
+                    None => (service, method),
+                };
                 let exception = panic_exception(service, method, &*panic);
                 send(&Reply::new(ReplyOutcome::Exception(&exception)));
             }

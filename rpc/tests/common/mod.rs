@@ -189,6 +189,7 @@ impl Echo for Handler {
                 extra: Vec::new(),
             }
             .into()),
+            "wrapped" => Err(Error::new(std::io::Error::other(Error::business(8, "deep inside")))),
             "empty" => Err(Error::reply_empty()),
             "deadline" => Err(Error::deadline_exceeded()),
             "panic" => panic!("at the disco"),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use kitewire::{Call, Error, ExceptionType};
 
-#[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
 pub(crate) mod pp {
     kitewire::include_idl!("pingpong");
 }
@@ -12,7 +11,6 @@ pub(crate) mod pp {
 pub(crate) mod pp_pb {
     kitewire::include_idl!("kw.pingpong");
 }
-#[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
 pub(crate) mod multi {
     kitewire::include_idl!("multi");
 }
@@ -20,7 +18,6 @@ pub(crate) mod multi {
 pub(crate) mod multi_pb {
     kitewire::include_idl!("pbm");
 }
-#[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
 pub(crate) mod comb {
     kitewire::include_idl!("comb");
 }

@@ -113,10 +113,7 @@ impl Parser<'_> {
             if self.mark(close) {
                 return Ok(items);
             }
-            let lost = self.at_end()
-                || self.sees('}')
-                || (self.begins_line() && KEYWORDS.contains(&self.word()) && self.next_is_name())
-                || self.problems.is_full();
+            let lost = self.at_end() || self.sees('}') || self.begins_definition() || self.problems.is_full();
             if lost {
                 return Err(self.expected(&format!("`{close}`")));
             }
@@ -126,14 +123,6 @@ impl Parser<'_> {
                 Err(Stop) => self.skip_to_next(start, close),
             }
         }
-    }
-
-    /// Whether `word {`, or `word name extends`, follows: then a line that begins with a keyword is a definition and no
-    /// field of a type that is called so.
-    fn next_is_name(&self) -> bool {
-        let kind = |ahead: usize| self.tokens.tokens.get(self.at + ahead).map(|token| &token.kind);
-        kind(1) == Some(&TokenKind::Name)
-            && (kind(2) == Some(&TokenKind::Mark('{')) || kind(2) == Some(&TokenKind::Name))
     }
 
     pub(super) fn field(&mut self) -> Parsed<Field> {

@@ -192,6 +192,14 @@ impl Parser<'_> {
     }
 
     fn expected(&mut self, what: &str) -> Stop {
+        if self.at_end() && self.tokens.cut {
+            return Stop;
+        }
+        if self.sees('@') {
+            self.problems
+                .push(Problem::new(self.span(), "structured annotations are not supported"));
+            return Stop;
+        }
         let found = match &self.token().kind {
             TokenKind::End => "the end of the file".to_owned(),
             TokenKind::Literal(_) => "a string".to_owned(),
@@ -239,7 +247,8 @@ impl Parser<'_> {
         }
         let mut open = 0_usize;
         while !self.at_end() {
-            if open == 0 && (self.sees(close) || self.sees('}') || self.begins_line()) {
+            let ended = open == 0 && (self.sees(close) || self.sees('}') || self.begins_line());
+            if ended || self.begins_field() || self.begins_definition() {
                 return;
             }
             match self.token().kind {
@@ -297,6 +306,30 @@ impl Parser<'_> {
             return true;
         };
         self.line(self.tokens.tokens[previous].span.start) < self.line(self.span().start)
+    }
+
+    /// Whether a line begins here with a field id.
+    fn begins_field(&self) -> bool {
+        self.begins_line() && matches!(self.token().kind, TokenKind::Int(_)) && self.ahead(1) == &TokenKind::Mark(':')
+    }
+
+    /// Whether a line begins here that can only be a definition, and no field of a type that is called like a keyword.
+    fn begins_definition(&self) -> bool {
+        let named = self.begins_line() && KEYWORDS.contains(&self.word()) && self.ahead(1) == &TokenKind::Name;
+        named
+            && match self.word() {
+                "const" => self.ahead(3) == &TokenKind::Mark('='),
+                "service" if self.ahead(2) == &TokenKind::Name => self.ahead(4) == &TokenKind::Mark('{'),
+                _ => self.ahead(2) == &TokenKind::Mark('{'),
+            }
+    }
+
+    /// The kind of the token `count` tokens on.
+    fn ahead(&self, count: usize) -> &TokenKind {
+        self.tokens
+            .tokens
+            .get(self.at + count)
+            .map_or(&TokenKind::End, |token| &token.kind)
     }
 
     /// The present token's text, if it is a name; else nothing.

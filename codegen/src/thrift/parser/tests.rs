@@ -44,7 +44,7 @@ fn fields_have_ids_requiredness_types_and_defaults() {
 #[test]
 fn words_are_keywords_only_where_they_are_expected() {
     let file = parsed(
-        "struct struct { 1: required required required 2: list list 3: optional optional\n service service\n enum e }",
+        "struct struct { 1: required required required 2: i32 list 3: optional optional optional\n service service\n enum e }",
     );
     let DefinitionKind::Struct(fields) = &only(&file).kind else {
         panic!("no struct")
@@ -115,7 +115,7 @@ fn comments_go_with_what_they_stand_at() {
     };
     assert_eq!(
         (&variants[0].docs[..], &variants[1].docs[..]),
-        (&["of C".to_owned()][..], &["of D ".to_owned()][..])
+        (&["of C".to_owned()][..], &["of D".to_owned()][..])
     );
 }
 

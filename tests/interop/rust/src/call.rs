@@ -85,7 +85,6 @@ pub(crate) struct ServerConfig {
     pub(crate) ttheader_meta: bool,
     pub(crate) crc32c: bool,
     pub(crate) deadline_from_header: bool,
-    pub(crate) exit_wait_ms: u64,
     /// The next server, for the text `hop`.
     pub(crate) next: Option<Dial>,
 }

@@ -9,22 +9,24 @@ use crate::call::Dial;
 pub(crate) enum Direction {
     KitexToOurs,
     OursToKitex,
-    /// Shows that the expectations are Kitex's own behaviour; not counted among the cells.
+    /// Shows that the expectations are Kitex's own behaviour.
     KitexToKitex,
+    /// Needs no Go, and shows what no Kitex peer can do.
+    OursToOurs,
 }
 
 impl Direction {
     pub(crate) fn client(self) -> Side {
         match self {
             Self::KitexToOurs | Self::KitexToKitex => Side::Kitex,
-            Self::OursToKitex => Side::Ours,
+            Self::OursToKitex | Self::OursToOurs => Side::Ours,
         }
     }
 
     pub(crate) fn server(self) -> Side {
         match self {
             Self::OursToKitex | Self::KitexToKitex => Side::Kitex,
-            Self::KitexToOurs => Side::Ours,
+            Self::KitexToOurs | Self::OursToOurs => Side::Ours,
         }
     }
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Direction {
             Self::KitexToOurs => "Kitex->ours",
             Self::OursToKitex => "ours->Kitex",
             Self::KitexToKitex => "Kitex->Kitex",
+            Self::OursToOurs => "ours->ours",
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong`.
 //!
 //! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
-//! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour.
+//! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour; `--own` runs ours against ours
+//! and needs no program.
 
 mod call;
 mod cases;
@@ -127,10 +128,12 @@ impl Options {
                 "--only" => options.only = Some(arguments.next().ok_or("--only needs a word")?),
                 "--list" => options.list = true,
                 "--reference" => options.directions = vec![Direction::KitexToKitex],
+                "--own" => options.directions = vec![Direction::OursToOurs],
                 other => return Err(format!("unknown argument {other}")),
             }
         }
-        if options.peer.as_os_str().is_empty() && !options.list {
+        let needs_peer = !options.list && options.directions != [Direction::OursToOurs];
+        if options.peer.as_os_str().is_empty() && needs_peer {
             return Err("--peer PROGRAM is missing".to_owned());
         }
         Ok(options)

@@ -62,13 +62,17 @@ impl Place<'_> {
         Ok(outcome.brief())
     }
 
-    /// A Kitex program prints our exceptions as it prints Kitex's.
+    /// A Kitex program prints our exceptions as it prints Kitex's, and our client prints what Kitex's would.
     fn printed(&self, outcome: &Outcome) -> Result<(), String> {
         let want = format!("remote or network error[remote]: {}", outcome.text);
-        if self.direction.client() == Side::Ours || outcome.kind != "exception" || outcome.error == want {
+        if outcome.kind != "exception" || outcome.error == want {
             return Ok(());
         }
-        Err(format!("Kitex prints {:?}, want {want:?}", outcome.error))
+        Err(format!(
+            "{} prints {:?}, want {want:?}",
+            self.direction.client(),
+            outcome.error
+        ))
     }
 
     /// Oneway calls have no answer, so the server is asked what came.

@@ -137,7 +137,10 @@ impl Case {
                     Some("between Kitex peers a multiplexed connection ends when the stop begins")
                 }
                 Step::Hop(Side::Ours, _) if direction == Direction::KitexToKitex => {
-                    Some("the reference has no peer of ours")
+                    Some("Kitex alone: no peer of ours")
+                }
+                Step::Hop(Side::Kitex, _) if direction == Direction::OursToOurs => {
+                    Some("ours alone: no peer of Kitex's")
                 }
                 Step::Call(ask) | Step::Then(_, ask) | Step::Hop(_, ask) => ask.missing(lane),
                 _ => None,

@@ -1,0 +1,14 @@
+//! Our client and our server in every cell of the interop list: what needs no Kitex peer.
+
+use std::process::Command;
+
+#[test]
+fn ours_calls_ours_over_every_transport() {
+    let run = Command::new(env!("CARGO_BIN_EXE_kitewire-interop"))
+        .arg("--own")
+        .output()
+        .expect("the runner starts");
+    let report = String::from_utf8_lossy(&run.stdout);
+    let end = report.split("cells by direction").nth(1).unwrap_or(&report);
+    assert!(run.status.success(), "{end}{}", String::from_utf8_lossy(&run.stderr));
+}
