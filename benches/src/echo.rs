@@ -3,11 +3,11 @@
 use kitewire::thrift::Text;
 use kitewire::{Call, Error};
 
-mod generated {
+mod idl {
     include!(concat!(env!("OUT_DIR"), "/echo.rs"));
 }
 
-pub use generated::{Echo, EchoClient, EchoServer};
+pub use idl::{Echo, EchoClient, EchoServer};
 
 /// Answers with what it gets.
 #[derive(Debug, Clone, Copy, Default)]

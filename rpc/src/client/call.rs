@@ -16,7 +16,7 @@ use kitewire_runtime::Address;
 use super::request::CallHead;
 use super::route::Attempt;
 use super::{CONNECT_TIMEOUT, Client};
-use crate::service::{Body, RawBody};
+use crate::service::{Body, RawBody, Received};
 use crate::{Call, Error};
 
 /// A result struct on the caller's side: what the answer means.
@@ -184,7 +184,7 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
                 }
             }
             // A oneway call: its result type needs no bytes.
-            None => R::decode_body(&Bytes::new(), max_depth)
+            None => R::decode_body(Received::new(&[], &Bytes::new), max_depth)
                 .map(|result| (result, Vec::new()))
                 .map_err(|error| head.place(Error::malformed(error))),
         };
@@ -289,7 +289,10 @@ fn decode<R: Body>(answer: &Answer, max_depth: u16) -> Result<R, Error> {
         return Err(status.into());
     }
     match answer.exception() {
-        Ok(None) => R::decode_body(&answer.shared_body(), max_depth).map_err(Error::malformed),
+        Ok(None) => {
+            let share = || answer.shared_body();
+            R::decode_body(Received::new(answer.body(), &share), max_depth).map_err(Error::malformed)
+        }
         Ok(Some(exception)) => Err(Error::remote(exception)),
         Err(error) => Err(Error::malformed(error)),
     }
@@ -332,7 +335,7 @@ impl EncodeBody for Oneway {
 impl Body for Oneway {
     const CODEC: Codec = Codec::Thrift;
 
-    fn decode_body(_body: &Bytes, _max_depth: u16) -> Result<Self, DecodeError> {
+    fn decode_body(_body: Received<'_>, _max_depth: u16) -> Result<Self, DecodeError> {
         Ok(Self)
     }
 }

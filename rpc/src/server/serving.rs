@@ -13,7 +13,7 @@ use super::link::{Done, Link};
 use super::shared::Notice;
 use crate::Call;
 use crate::hash::CallIdHasher;
-use crate::service::{Dispatch, Running};
+use crate::service::{Dispatch, Received, Running};
 
 /// A server connection and the handlers of its calls.
 ///
@@ -172,10 +172,10 @@ impl Serving {
             return;
         };
         let call = Call::new(&self.link, id, &incoming);
-        let body = incoming.shared_body();
+        let share = || incoming.shared_body();
+        let body = Received::new(incoming.body(), &share);
         let max_depth = self.link.server().config.limits.max_depth;
-        let started = slot.start(call, &body, max_depth);
-        drop(body);
+        let started = slot.start(call, body, max_depth);
         if let Err(error) = started {
             self.connection.reject(now, id, &error);
             return self.keep(target, slot);

@@ -1,6 +1,9 @@
 //! How message bodies are encoded and decoded.
 
+use std::fmt;
+
 use bytes::Bytes;
+use kitewire_proto::buf::SHARE_FROM;
 use kitewire_proto::thrift;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::{DecodeError, EncodeBody, Output};
@@ -17,14 +20,62 @@ pub trait Body: EncodeBody + Sized {
     ///
     /// # Errors
     /// A [`DecodeError`] that says what was wrong, where, and in which field.
-    fn decode_body(body: &Bytes, max_depth: u16) -> Result<Self, DecodeError>;
+    fn decode_body(body: Received<'_>, max_depth: u16) -> Result<Self, DecodeError>;
+}
+
+/// An encoded body, in the block of memory that it was received in.
+#[derive(Clone, Copy)]
+pub struct Received<'a> {
+    bytes: &'a [u8],
+    share: &'a dyn Fn() -> Bytes,
+}
+
+impl<'a> Received<'a> {
+    /// The body `bytes`, of which `share` makes a handle that shares their memory.
+    pub const fn new(bytes: &'a [u8], share: &'a dyn Fn() -> Bytes) -> Self {
+        Self { bytes, share }
+    }
+
+    /// The bytes, where they are.
+    #[must_use]
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bytes to keep. Many share the received block; few are copied, so that they do not pin it.
+    #[must_use]
+    pub fn to_bytes(self) -> Bytes {
+        if self.is_small() {
+            Bytes::copy_from_slice(self.bytes)
+        } else {
+            (self.share)()
+        }
+    }
+
+    const fn is_small(self) -> bool {
+        self.bytes.len() < SHARE_FROM
+    }
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Received").field(&self.bytes).finish()
+    }
 }
 
 impl<T: thrift::Struct> Body for T {
     const CODEC: Codec = Codec::Thrift;
 
-    fn decode_body(body: &Bytes, max_depth: u16) -> Result<Self, DecodeError> {
-        thrift::decode(body, max_depth)
+    fn decode_body(body: Received<'_>, max_depth: u16) -> Result<Self, DecodeError> {
+        // Only large binary values are shared, so a small body needs no handle.
+        let shared;
+        let mut reader = if body.is_small() {
+            thrift::Reader::new(body.bytes, max_depth)
+        } else {
+            shared = body.to_bytes();
+            thrift::Reader::shared(&shared, max_depth)
+        };
+        T::decode(&mut reader)
     }
 }
 
@@ -44,8 +95,8 @@ impl Body for RawBody {
     /// Nominal: raw bytes take the codec of the method they are for.
     const CODEC: Codec = Codec::Thrift;
 
-    fn decode_body(body: &Bytes, _max_depth: u16) -> Result<Self, DecodeError> {
-        Ok(Self(body.clone()))
+    fn decode_body(body: Received<'_>, _max_depth: u16) -> Result<Self, DecodeError> {
+        Ok(Self(body.to_bytes()))
     }
 }
 
@@ -54,12 +105,10 @@ pub use protobuf::Protobuf;
 
 #[cfg(feature = "protobuf")]
 mod protobuf {
-    use bytes::Bytes;
-    use kitewire_proto::buf::SHARE_FROM;
     use kitewire_proto::wire::Codec;
     use kitewire_proto::{DecodeError, DecodeErrorKind, EncodeBody, EncodeError, Output};
 
-    use super::Body;
+    use super::{Body, Received};
 
     /// A Protobuf message of prost's as a body.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,12 +128,12 @@ mod protobuf {
     impl<M: prost::Message + Default> Body for Protobuf<M> {
         const CODEC: Codec = Codec::Protobuf;
 
-        fn decode_body(body: &Bytes, _max_depth: u16) -> Result<Self, DecodeError> {
-            // `bytes` fields of a large message share the block that was read; a small message does not pin it.
-            let decoded = if body.len() < SHARE_FROM {
-                M::decode(&body[..])
+        fn decode_body(body: Received<'_>, _max_depth: u16) -> Result<Self, DecodeError> {
+            // `bytes` fields of a large message share the block that was read.
+            let decoded = if body.is_small() {
+                M::decode(body.bytes())
             } else {
-                M::decode(body.clone())
+                M::decode(body.to_bytes())
             };
             decoded
                 .map(Self)

@@ -41,7 +41,7 @@ mod slot;
 
 #[cfg(feature = "protobuf")]
 pub use body::Protobuf;
-pub use body::{Body, RawBody};
+pub use body::{Body, RawBody, Received};
 pub(crate) use registration::unknown_method;
 pub use registration::{Dispatch, Registration, UnknownHandler};
 pub use slot::{Finished, Handler, Method, Running, method};

@@ -20,10 +20,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use kitewire_proto::{ApplicationException, DecodeError, ExceptionType, Reply, ReplyOutcome};
 
-use super::Body;
+use super::{Body, Received};
 use crate::{Call, Error};
 
 /// A method of a service. Made with [`method`].
@@ -38,7 +37,7 @@ pub trait Running: Send {
     ///
     /// # Errors
     /// A [`DecodeError`] when the arguments cannot be decoded.
-    fn start(&mut self, call: Call, body: &Bytes, max_depth: u16) -> Result<(), DecodeError>;
+    fn start(&mut self, call: Call, body: Received<'_>, max_depth: u16) -> Result<(), DecodeError>;
 
     /// Polls the handler. Panics of the handler end here.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
@@ -89,7 +88,7 @@ where
 struct TypedMethod<S, A, R, F, C> {
     service: Arc<S>,
     run: Arc<C>,
-    home: Arc<Home<Slot<S, A, R, F, C>>>,
+    home: Arc<HomeOf<S, A, R, F, C>>,
     arguments: PhantomData<fn(A)>,
 }
 
@@ -97,6 +96,8 @@ struct TypedMethod<S, A, R, F, C> {
 struct Home<T> {
     shelves: [Mutex<Vec<Box<T>>>; SHELVES],
 }
+
+type HomeOf<S, A, R, F, C> = Home<Slot<S, A, R, F, C>>;
 
 struct Slot<S, A, R, F, C> {
     service: Handler<S>,
@@ -148,7 +149,7 @@ where
     F: Future<Output = Finished<R>> + Send + 'static,
     C: Fn(Handler<S>, Call, A) -> F + Send + Sync + 'static,
 {
-    fn start(&mut self, call: Call, body: &Bytes, max_depth: u16) -> Result<(), DecodeError> {
+    fn start(&mut self, call: Call, body: Received<'_>, max_depth: u16) -> Result<(), DecodeError> {
         let arguments = A::decode_body(body, max_depth)?;
         self.wire_names = call.wire_names();
         let service = self.service.clone();

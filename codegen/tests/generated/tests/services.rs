@@ -1,5 +1,7 @@
 //! Generated servers and clients, connected without a socket.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::future::IntoFuture;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

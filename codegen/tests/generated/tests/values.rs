@@ -1,5 +1,7 @@
 //! Values of generated types, there and back.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
 

@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo};
 use kitewire_proto::wire::Codec;
 use kitewire_proto::{Instant, ServerConnection, ServerEvent};
@@ -43,6 +43,11 @@ fn waiting(bench: &Arc<Bench>) -> Box<dyn Method> {
     })
 }
 
+fn start(slot: &mut Box<dyn Running>, body: &'static [u8]) {
+    let share = || Bytes::from_static(body);
+    slot.start(call(), Received::new(body, &share), 64).unwrap();
+}
+
 fn poll(slot: &mut Box<dyn Running>) -> Poll<()> {
     slot.poll(&mut Context::from_waker(std::task::Waker::noop()))
 }
@@ -71,7 +76,7 @@ fn a_slot_is_filled_again_and_again() {
     let place = address(&*slot);
     for turn in 0..3 {
         bench.open.store(false, Ordering::Relaxed);
-        slot.start(call(), &Bytes::new(), 64).unwrap();
+        start(&mut slot, b"");
         assert!(poll(&mut slot).is_pending());
         bench.open.store(true, Ordering::Relaxed);
         assert!(poll(&mut slot).is_ready());
@@ -93,7 +98,7 @@ fn a_slot_that_is_given_up_forgets_its_handler() {
     let bench = Arc::new(Bench::default());
     let method = waiting(&bench);
     let mut slot = method.slot();
-    slot.start(call(), &Bytes::new(), 64).unwrap();
+    start(&mut slot, b"");
     assert!(poll(&mut slot).is_pending());
     slot.recycle();
     assert_eq!(bench.dropped.load(Ordering::Relaxed), 1);
@@ -146,15 +151,15 @@ fn panics_end_in_the_slot() {
     let text = "panic: [happened in biz handler, method=Svc.run, please check the panic at the server side]";
     for (method, end) in [(at_once, "before the future"), (in_poll, "inside it")] {
         let mut slot = method.slot();
-        slot.start(call(), &Bytes::from_static(b"x"), 64).unwrap();
+        start(&mut slot, b"x");
         assert!(poll(&mut slot).is_ready());
         assert_eq!(answer(&mut slot), format!("6 {text} {end}"));
-        slot.start(call(), &Bytes::new(), 64).unwrap();
+        start(&mut slot, b"");
         assert!(poll(&mut slot).is_ready());
         assert_eq!(answer(&mut slot), "result []", "the slot is as good as new");
     }
     let mut slot = in_drop.slot();
-    slot.start(call(), &Bytes::new(), 64).unwrap();
+    start(&mut slot, b"");
     assert!(poll(&mut slot).is_pending());
     slot.recycle();
 }
