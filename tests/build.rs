@@ -5,6 +5,11 @@ use kitewire_build::{Builder, Combine};
 fn main() {
     kitewire_build::compile("vectors/idl/pingpong.thrift");
     kitewire_build::compile("vectors/idl/multi.thrift");
-    Builder::new().combine_service(Combine::On).compile("vectors/idl/comb.thrift");
-    kitewire_build::compile_protos(&["vectors/idl/pingpong_pb.proto", "vectors/idl/multi.proto"], &["vectors/idl"]);
+    Builder::new()
+        .combine_service(Combine::On)
+        .compile("vectors/idl/comb.thrift");
+    kitewire_build::compile_protos(
+        &["vectors/idl/pingpong_pb.proto", "vectors/idl/multi.proto"],
+        &["vectors/idl"],
+    );
 }

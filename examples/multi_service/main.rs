@@ -7,9 +7,9 @@
 mod services;
 
 use kitewire::{Client, Error, Server, Switch, Tokio, Transport};
+use services::Shop;
 use services::library::{BooksClient, BooksServer, MapsClient, MapsServer, Query};
 use services::postcards::{self, PostcardsClient, PostcardsServer};
-use services::Shop;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -56,8 +56,12 @@ async fn call_all(transport: &str, meta: Switch, client: Client) -> Result<(), E
     let books = BooksClient::new(client.clone());
     let maps = MapsClient::new(client.clone());
     let postcards = PostcardsClient::new(client);
-    let query = || Query { title: "Kites".to_owned() };
-    let card = postcards::Query { title: "Kites".to_owned() };
+    let query = || Query {
+        title: "Kites".to_owned(),
+    };
+    let card = postcards::Query {
+        title: "Kites".to_owned(),
+    };
     let (book, borrowed, map, unrolled, card) = tokio::try_join!(
         async { books.find(query()).await },
         async { books.borrow(query()).await },

@@ -28,7 +28,10 @@ impl Shop {
             return Err(Error::business(404, "no title, no shelf"));
         }
         let number = i32::try_from(query.title.len()).unwrap_or(i32::MAX);
-        Ok(Shelf { answered_by: self.answer(call), number })
+        Ok(Shelf {
+            answered_by: self.answer(call),
+            number,
+        })
     }
 }
 
@@ -54,6 +57,8 @@ impl Maps for Shop {
 
 impl Postcards for Shop {
     async fn send(&self, call: &Call, _query: postcards::Query) -> Result<Card, Error> {
-        Ok(Card { answered_by: self.answer(call) })
+        Ok(Card {
+            answered_by: self.answer(call),
+        })
     }
 }

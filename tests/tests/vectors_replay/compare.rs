@@ -69,7 +69,9 @@ fn sort_fields(value: &mut Value) {
 fn blur(description: &mut Map<String, Value>) {
     let protocol_error = Value::from(ExceptionType::PROTOCOL_ERROR.0);
     if let Some(Value::Array(fields)) = description.get_mut("body") {
-        let decode_failure = fields.iter().any(|field| field["id"] == 2 && field["value"] == protocol_error);
+        let decode_failure = fields
+            .iter()
+            .any(|field| field["id"] == 2 && field["value"] == protocol_error);
         for field in fields.iter_mut().filter(|field| field["id"] == 1) {
             let text = field["value"].as_str().unwrap_or("").to_owned();
             if decode_failure {

@@ -45,7 +45,12 @@ async fn script(call: &Call, text: String) -> Result<String, Error> {
         }
         "deadline" => {
             let left = call.time_left();
-            return Ok(format!("has={} left={} cfg={}", left.is_some(), go(left), go(call.timeout())));
+            return Ok(format!(
+                "has={} left={} cfg={}",
+                left.is_some(),
+                go(left),
+                go(call.timeout())
+            ));
         }
         "who" => {
             return Ok(format!(
@@ -61,7 +66,10 @@ async fn script(call: &Call, text: String) -> Result<String, Error> {
             call.set_backward("back", "val");
             call.set_backward("Back_2", "");
             let list = |values: Vec<(&str, &str)>, mark: &str| {
-                let mut values: Vec<String> = values.iter().map(|(key, value)| format!("{mark} {key}={value}")).collect();
+                let mut values: Vec<String> = values
+                    .iter()
+                    .map(|(key, value)| format!("{mark} {key}={value}"))
+                    .collect();
                 values.sort();
                 values
             };
@@ -91,12 +99,18 @@ impl pp::PingPong for PingPong {
     }
 
     async fn echo(&self, call: &Call, m: pp::Msg) -> Result<pp::Msg, Error> {
-        Ok(pp::Msg { text: script(call, m.text).await? })
+        Ok(pp::Msg {
+            text: script(call, m.text).await?,
+        })
     }
 
     async fn throws(&self, _call: &Call, m: pp::Msg) -> Result<pp::Msg, pp::PingPongThrowsError> {
         match m.text.as_str() {
-            "refused" => Err(pp::Refused { code: 11, why: Some("busy".to_owned()) }.into()),
+            "refused" => Err(pp::Refused {
+                code: 11,
+                why: Some("busy".to_owned()),
+            }
+            .into()),
             "other" => Err(pp::Other { text: "o".to_owned() }.into()),
             _ => Ok(m),
         }
@@ -128,17 +142,24 @@ impl pp::PingPong for PingPong {
 
 impl pp::Second for Second {
     async fn echo(&self, call: &Call, m: pp::Msg) -> Result<pp::Msg, Error> {
-        Ok(pp::Msg { text: format!("second:{}", script(call, m.text).await?) })
+        Ok(pp::Msg {
+            text: format!("second:{}", script(call, m.text).await?),
+        })
     }
 
     async fn only_here(&self, call: &Call, m: pp::Msg) -> Result<pp::Msg, Error> {
-        Ok(pp::Msg { text: script(call, m.text).await? })
+        Ok(pp::Msg {
+            text: script(call, m.text).await?,
+        })
     }
 }
 
 impl pp_pb::PingPongPb for PingPong {
     async fn echo(&self, call: &Call, request: pp_pb::Msg) -> Result<pp_pb::Msg, Error> {
-        Ok(pp_pb::Msg { text: script(call, request.text).await?, n: request.n })
+        Ok(pp_pb::Msg {
+            text: script(call, request.text).await?,
+            n: request.n,
+        })
     }
 
     async fn fail(&self, _call: &Call, _request: pp_pb::Msg) -> Result<pp_pb::Msg, Error> {
@@ -154,50 +175,70 @@ impl Named {
 
 impl multi::ServiceA for Named {
     async fn echo1(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 
     async fn echo_a(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 }
 
 impl multi::ServiceB for Named {
     async fn echo2(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 
     async fn echo_b(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 }
 
 impl multi::ServiceC for Named {
     async fn echo1(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 
     async fn echo_c(&self, _call: &Call, req: multi::Req) -> Result<multi::Resp, Error> {
-        Ok(multi::Resp { msg: self.answer(&req.msg) })
+        Ok(multi::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 }
 
 impl multi_pb::PbA for Named {
     async fn echo1(&self, _call: &Call, request: multi_pb::Req) -> Result<multi_pb::Resp, Error> {
-        Ok(multi_pb::Resp { msg: self.answer(&request.msg) })
+        Ok(multi_pb::Resp {
+            msg: self.answer(&request.msg),
+        })
     }
 
     async fn echo_p(&self, _call: &Call, request: multi_pb::Req) -> Result<multi_pb::Resp, Error> {
-        Ok(multi_pb::Resp { msg: self.answer(&request.msg) })
+        Ok(multi_pb::Resp {
+            msg: self.answer(&request.msg),
+        })
     }
 }
 
 impl comb::CombineService for Named {
     async fn echo1(&self, _call: &Call, req: comb::Req) -> Result<comb::Resp, Error> {
-        Ok(comb::Resp { msg: self.answer(&req.msg) })
+        Ok(comb::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 
     async fn echo2(&self, _call: &Call, req: comb::Req) -> Result<comb::Resp, Error> {
-        Ok(comb::Resp { msg: self.answer(&req.msg) })
+        Ok(comb::Resp {
+            msg: self.answer(&req.msg),
+        })
     }
 }

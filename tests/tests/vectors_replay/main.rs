@@ -30,8 +30,13 @@ async fn recorded_requests_get_the_recorded_answers() {
                 left_out += 1;
                 continue;
             }
-            let options = connection.json.get("server_options").or_else(|| whole.get("server_options"));
-            let options = options.unwrap_or_else(|| panic!("{}: no server options", connection.name)).clone();
+            let options = connection
+                .json
+                .get("server_options")
+                .or_else(|| whole.get("server_options"));
+            let options = options
+                .unwrap_or_else(|| panic!("{}: no server options", connection.name))
+                .clone();
             let script = Script::of(&connection);
             running.push(tokio::spawn(async move { script.run(&options).await }));
         }
@@ -41,8 +46,17 @@ async fn recorded_requests_get_the_recorded_answers() {
     for replay in running {
         failures.extend(replay.await.expect("a replay ends").err());
     }
-    assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
-    assert_eq!((count, left_out), (REPLAYED, LEFT_OUT), "every recorded connection is accounted for");
+    assert!(
+        failures.is_empty(),
+        "{} of {count} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert_eq!(
+        (count, left_out),
+        (REPLAYED, LEFT_OUT),
+        "every recorded connection is accounted for"
+    );
 }
 
 const REPLAYED: usize = 183;
@@ -72,7 +86,10 @@ enum Move {
 impl Script {
     fn of(connection: &Connection<'_>) -> Self {
         let steps = connection.steps.iter().map(Move::of).collect();
-        Self { name: connection.name.clone(), steps }
+        Self {
+            name: connection.name.clone(),
+            steps,
+        }
     }
 
     async fn run(self, options: &Value) -> Result<(), String> {
@@ -85,15 +102,20 @@ impl Script {
     async fn replay(&self, address: &str) -> Result<(), String> {
         let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         let (reader, writer) = socket.into_split();
-        let mut peer = Peer { reader, writer: Some(writer), input: Vec::new() };
+        let mut peer = Peer {
+            reader,
+            writer: Some(writer),
+            input: Vec::new(),
+        };
         for step in &self.steps {
             match step {
                 Move::Send(bytes) => peer.send(bytes).await?,
                 Move::Close => peer.writer = None,
                 Move::Expect(expected) => {
                     let frame = peer.frame().await?;
-                    compare::frames(expected, &frame)
-                        .map_err(|error| format!("{error}\n  expected {}\n  got      {}", hex(expected), hex(&frame)))?;
+                    compare::frames(expected, &frame).map_err(|error| {
+                        format!("{error}\n  expected {}\n  got      {}", hex(expected), hex(&frame))
+                    })?;
                 }
                 Move::ExpectClose => peer.closed().await?,
             }
@@ -123,7 +145,10 @@ struct Peer {
 impl Peer {
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let writer = self.writer.as_mut().ok_or("the client has closed before")?;
-        writer.write_all(bytes).await.map_err(|error| format!("writing: {error}"))
+        writer
+            .write_all(bytes)
+            .await
+            .map_err(|error| format!("writing: {error}"))
     }
 
     /// The next whole frame.

@@ -42,7 +42,10 @@ pub(crate) async fn start(options: &Value) -> Running {
     if flag("unknown_handler") {
         server = server.unknown_handler(Unknown);
     }
-    let bound = server.bind("127.0.0.1:0").await.expect("the recorded services can share a server");
+    let bound = server
+        .bind("127.0.0.1:0")
+        .await
+        .expect("the recorded services can share a server");
     let address = bound.local_addr().expect("bound").to_string();
     let handle = bound.handle();
     let task = tokio::spawn(async move {
