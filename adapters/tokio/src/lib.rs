@@ -1,11 +1,6 @@
 //! kitewire on tokio.
 //!
-//! ```no_run
-//! # use kitewire_runtime::{Address, Runtime};
-//! # async fn run() -> std::io::Result<()> {
-//! let listener = kitewire_tokio::Tokio.listen(&Address::from("127.0.0.1:8888")).await?;
-//! # Ok(()) }
-//! ```
+//! `Server::new(Tokio)` and `Client::to(..).build(Tokio)` are all that most programs need of it.
 
 use std::future::Future;
 use std::io;

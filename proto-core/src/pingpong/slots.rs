@@ -57,6 +57,10 @@ impl<T> Slots<T> {
             };
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        if index == 0 {
+            // Most connections never have more than one call open.
+            self.slots.reserve_exact(1);
+        }
         self.slots.push(Slot {
             generation: 0,
             next_free: 0,

@@ -26,6 +26,8 @@ pub struct Skipper {
     /// The type of the value that comes next; `None`: what the innermost open frame says.
     next: Option<Type>,
     open: Stack,
+    /// Structs and containers that are open.
+    depth: u16,
     max_depth: u16,
     /// No value may end behind this offset.
     limit: usize,
@@ -34,7 +36,10 @@ pub struct Skipper {
 /// An open struct or container.
 #[derive(Clone, Copy, Debug)]
 enum Frame {
-    Struct,
+    /// So many structs directly inside one another.
+    Structs {
+        levels: u16,
+    },
     List {
         element: Type,
         left: u32,
@@ -56,6 +61,7 @@ impl Skipper {
             raw: 0,
             next: Some(Type::Struct),
             open: Stack::new(),
+            depth: 0,
             max_depth,
             limit: usize::MAX,
         }
@@ -121,8 +127,15 @@ impl Skipper {
                 self.pass(4);
             }
             Type::Struct => {
-                self.check_depth()?;
-                self.open.push(Frame::Struct);
+                self.enter()?;
+                match self.open.last() {
+                    Some(Frame::Structs { levels }) => {
+                        self.open.replace(Frame::Structs {
+                            levels: levels.saturating_add(1),
+                        });
+                    }
+                    _ => self.open.push(Frame::Structs { levels: 1 }),
+                }
             }
             Type::List | Type::Set => {
                 let Some((&element, rest)) = rest.split_first() else {
@@ -131,7 +144,6 @@ impl Skipper {
                 let Some(count) = length(rest) else {
                     return Ok(false);
                 };
-                self.check_depth()?;
                 self.begin_list(element, count)?;
                 self.pass(5);
             }
@@ -142,7 +154,6 @@ impl Skipper {
                 let Some(count) = length(rest) else {
                     return Ok(false);
                 };
-                self.check_depth()?;
                 self.begin_map(key, value, count)?;
                 self.pass(6);
             }
@@ -158,22 +169,11 @@ impl Skipper {
     #[inline]
     fn step(&mut self, frame: Frame, rest: &[u8]) -> Result<bool, DecodeError> {
         match frame {
-            Frame::Struct => match rest.split_first() {
-                Some((0, _)) => {
-                    self.pass(1);
-                    self.open.pop();
-                }
-                Some((&kind, rest)) => {
-                    let kind = self.known(kind, 0)?;
-                    if rest.len() < 2 {
-                        return Ok(false);
-                    }
-                    self.pass(3);
-                    self.next = Some(kind);
-                }
-                None => return Ok(false),
-            },
-            Frame::List { left: 0, .. } | Frame::Map { left: 0, .. } => self.open.pop(),
+            Frame::Structs { levels } => return self.step_structs(levels, rest),
+            Frame::List { left: 0, .. } | Frame::Map { left: 0, .. } => {
+                self.open.pop();
+                self.leave();
+            }
             Frame::List { element, left } => {
                 self.open.replace(Frame::List {
                     element,
@@ -193,14 +193,80 @@ impl Skipper {
         Ok(true)
     }
 
+    /// Goes on in structs that lie directly inside one another.
+    fn step_structs(&mut self, levels: u16, rest: &[u8]) -> Result<bool, DecodeError> {
+        let (left, after) = self.plain_fields(levels, rest);
+        self.pass(rest.len().saturating_sub(after.len()));
+        self.depth = self.depth.saturating_add(left).saturating_sub(levels);
+        if left == 0 {
+            self.open.pop();
+            return Ok(true);
+        }
+        self.open.replace(Frame::Structs { levels: left });
+        let Some((&kind, rest)) = after.split_first() else {
+            return Ok(false);
+        };
+        let kind = self.known(kind, 0)?;
+        if rest.len() < 2 {
+            return Ok(false);
+        }
+        self.pass(3);
+        self.next = Some(kind);
+        Ok(true)
+    }
+
+    /// Passes over all fields at the start of `rest` that are there as a whole and hold no container. Gives how many of
+    /// the structs are open then, and what is left: the stop byte of the outermost has been passed, or something is next
+    /// that takes more thought.
+    #[inline]
+    fn plain_fields<'a>(&self, mut levels: u16, rest: &'a [u8]) -> (u16, &'a [u8]) {
+        let deepest = levels.saturating_add(self.max_depth.saturating_sub(self.depth));
+        let allowed = self.limit.saturating_sub(self.position);
+        let mut after = rest;
+        while levels > 0 {
+            if let Some((0, behind)) = after.split_first() {
+                after = behind;
+                levels = levels.saturating_sub(1);
+                continue;
+            }
+            let Some((&[kind, _, _], value)) = after.split_first_chunk() else {
+                break;
+            };
+            let size = match Type::from_id(kind) {
+                Some(Type::Struct) if levels < deepest => {
+                    levels = levels.saturating_add(1);
+                    after = value;
+                    continue;
+                }
+                Some(Type::String) => match length(value).map(usize::try_from) {
+                    Some(Ok(length)) => length.saturating_add(4),
+                    _ => break,
+                },
+                Some(kind) => match kind.fixed_size() {
+                    Some(size) => size,
+                    None => break,
+                },
+                None => break,
+            };
+            match value.get(size..) {
+                Some(behind) if rest.len().saturating_sub(behind.len()) <= allowed => after = behind,
+                _ => break,
+            }
+        }
+        (levels, after)
+    }
+
     fn begin_list(&mut self, element: u8, count: i32) -> Result<(), DecodeError> {
+        self.enter()?;
         if count == 0 {
+            self.leave();
             return Ok(());
         }
         let element = self.known(element, 0)?;
         let bytes = self.checked(count, element.min_size(), 5, 1)?;
         if element.fixed_size().is_some() {
             self.raw = bytes;
+            self.leave();
         } else {
             self.open.push(Frame::List {
                 element,
@@ -211,13 +277,16 @@ impl Skipper {
     }
 
     fn begin_map(&mut self, key: u8, value: u8, count: i32) -> Result<(), DecodeError> {
+        self.enter()?;
         if count == 0 {
+            self.leave();
             return Ok(());
         }
         let (key, value) = (self.known(key, 0)?, self.known(value, 1)?);
         let bytes = self.checked(count, key.min_size().saturating_add(value.min_size()), 6, 2)?;
         if key.fixed_size().is_some() && value.fixed_size().is_some() {
             self.raw = bytes;
+            self.leave();
         } else {
             let left = u64::from(count.unsigned_abs()).saturating_mul(2);
             self.open.push(Frame::Map { key, value, left });
@@ -233,11 +302,16 @@ impl Skipper {
         Type::from_id(kind).ok_or_else(|| self.error(DecodeErrorKind::UnknownType(kind), ahead))
     }
 
-    fn check_depth(&self) -> Result<(), DecodeError> {
-        if self.open.len() >= usize::from(self.max_depth) {
+    fn enter(&mut self) -> Result<(), DecodeError> {
+        if self.depth >= self.max_depth {
             return Err(self.error(DecodeErrorKind::DepthExceeded(self.max_depth), 0));
         }
+        self.depth = self.depth.saturating_add(1);
         Ok(())
+    }
+
+    const fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
     }
 
     /// At least how many bytes `count` elements of `size` bytes take that begin `head` bytes on; the count itself
@@ -271,7 +345,7 @@ struct Stack {
 impl Stack {
     const fn new() -> Self {
         Self {
-            near: [Frame::Struct; NEAR],
+            near: [Frame::Structs { levels: 0 }; NEAR],
             far: Vec::new(),
             len: 0,
         }
@@ -303,10 +377,6 @@ impl Stack {
             .or_else(|| self.near.get(self.len.wrapping_sub(1)))
             .copied()
     }
-
-    const fn len(&self) -> usize {
-        self.len
-    }
 }
 
 fn length(rest: &[u8]) -> Option<i32> {
@@ -314,4 +384,4 @@ fn length(rest: &[u8]) -> Option<i32> {
 }
 
 /// Levels of nesting that need no allocation.
-const NEAR: usize = 8;
+const NEAR: usize = 4;

@@ -349,7 +349,7 @@ fn a_failed_write_sticks() {
 #[derive(Debug, Default, PartialEq)]
 struct Node {
     label: Option<String>,
-    kids: Vec<Node>,
+    kids: Vec<Self>,
 }
 
 impl Struct for Node {

@@ -39,41 +39,32 @@ impl ServerConnection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let limits = &self.config.limits;
-        let at = |since: Option<Instant>, after: Duration, timer| {
-            since.map(|since| Deadline {
-                at: since + after,
-                timer,
-            })
+        let mut due: Option<Deadline> = None;
+        let mut note = |since: Option<Instant>, after: Duration, timer| {
+            if let Some(since) = since {
+                let at = since + after;
+                if due.is_none_or(|due| at < due.at) {
+                    due = Some(Deadline { at, timer });
+                }
+            }
         };
-        let write = at(self.times.write, limits.write_stall_timeout, TimerKind::WriteStall);
+        note(self.times.write, limits.write_stall_timeout, TimerKind::WriteStall);
         if self.life.closed.is_some() {
-            return write;
+            return due;
         }
-        let frame = if self.life.detected {
-            at(self.times.frame, limits.frame_timeout, TimerKind::Frame)
-        } else {
-            at(self.times.frame, limits.detection_timeout, TimerKind::Detection)
-        };
-        let idle = self.is_idle().then_some(self.times.active);
-        let call = self.call_timers.next().map(|at| Deadline {
-            at,
-            timer: TimerKind::Call,
-        });
-        let drain = self.times.drain.map(|at| Deadline {
-            at,
-            timer: TimerKind::Drain,
-        });
-        [
-            write,
-            frame,
-            at(idle, limits.idle_timeout, TimerKind::Idle),
-            call,
-            drain,
-            at(self.times.linger, self.linger_time(), TimerKind::Drain),
-        ]
-        .into_iter()
-        .flatten()
-        .min_by_key(|deadline| deadline.at)
+        if self.times.frame.is_some() {
+            let (after, timer) = match self.life.detected {
+                true => (limits.frame_timeout, TimerKind::Frame),
+                false => (limits.detection_timeout, TimerKind::Detection),
+            };
+            note(self.times.frame, after, timer);
+        } else if self.is_idle() {
+            note(Some(self.times.active), limits.idle_timeout, TimerKind::Idle);
+        }
+        note(self.call_timers.next(), Duration::ZERO, TimerKind::Call);
+        note(self.times.drain, Duration::ZERO, TimerKind::Drain);
+        note(self.times.linger, self.linger_time(), TimerKind::Drain);
+        due
     }
 
     /// Does what is due at `now`. Calling early or more often changes nothing. `input` is the buffer that
