@@ -188,8 +188,12 @@ impl Builder {
     /// What is wrong with the IDL, or that a file cannot be read or written.
     #[cfg(feature = "protobuf")]
     pub fn try_compile_protos(&self, files: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<(), Error> {
-        for file in files {
-            println!("cargo:rerun-if-changed={}", file.as_ref().display());
+        let files_and_folders = files
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(includes.iter().map(AsRef::as_ref));
+        for path in files_and_folders {
+            println!("cargo:rerun-if-changed={}", path.display());
         }
         for (package, code) in crate::protobuf::generate(self, files, includes)? {
             self.write(if package.is_empty() { "_" } else { &package }, &code)?;

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! mod shop {
-//!     include!(concat!(env!("OUT_DIR"), "/shop.rs"));
+//!     kitewire::include_idl!("shop");
 //! }
 //! ```
 //!
