@@ -2,6 +2,7 @@
 
 mod compare;
 mod handlers;
+mod ours;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -59,6 +60,46 @@ async fn recorded_requests_get_the_recorded_answers() {
     );
 }
 
+#[tokio::test]
+async fn where_we_differ_from_kitex_we_do_what_the_file_says() {
+    let (mut checked, mut failures) = (0, Vec::new());
+    for vector in folder("pingpong").into_iter().chain(folder("services")) {
+        let whole = vector.json.clone();
+        for connection in vector.connections() {
+            if connection.json.get("ours").is_none() {
+                continue;
+            }
+            let name = &connection.name;
+            let ours = ours::expectation(name).unwrap_or_else(|| panic!("{name}: what do we do instead?"));
+            if matches!(ours, ours::Ours::Elsewhere) {
+                continue;
+            }
+            let options = connection
+                .json
+                .get("server_options")
+                .or_else(|| whole.get("server_options"));
+            let server = server::start(options.expect("server options")).await;
+            let peer = Peer::connect(&server.address).await.expect("connects");
+            failures.extend(
+                ours::check(ours, &connection, peer)
+                    .await
+                    .err()
+                    .map(|error| format!("{name}: {error}")),
+            );
+            server.stop().await;
+            checked += 1;
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {checked} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert_eq!(checked, OURS, "every such file is accounted for");
+}
+
+const OURS: usize = 18;
 const REPLAYED: usize = 183;
 const LEFT_OUT: usize = 91;
 
@@ -108,13 +149,7 @@ impl Script {
     }
 
     async fn replay(&self, address: &str) -> Result<(), String> {
-        let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        let (reader, writer) = socket.into_split();
-        let mut peer = Peer {
-            reader,
-            writer: Some(writer),
-            input: Vec::new(),
-        };
+        let mut peer = Peer::connect(address).await?;
         let mut steps = self.steps.iter().peekable();
         while let Some(step) = steps.next() {
             match step {
@@ -161,6 +196,16 @@ struct Peer {
 }
 
 impl Peer {
+    async fn connect(address: &str) -> Result<Self, String> {
+        let socket = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        let (reader, writer) = socket.into_split();
+        Ok(Self {
+            reader,
+            writer: Some(writer),
+            input: Vec::new(),
+        })
+    }
+
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let writer = self.writer.as_mut().ok_or("the client has closed before")?;
         writer
