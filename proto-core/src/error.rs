@@ -210,8 +210,22 @@ pub enum CloseReason {
     Shutdown,
     /// A reply that no call waits for: a second answer to one call, or an answer to none.
     UnsolicitedReply(crate::wire::SequenceId),
-    /// The peer announced the end (`crrst`, control frame) and all calls are done.
+    /// The peer announced the end (`crrst`, control frame, GOAWAY) and all calls are done.
     PeerDrained,
+    /// The peer broke a rule of HTTP/2 and was told so in GOAWAY.
+    Http2 {
+        /// The code sent.
+        code: crate::http2::ErrorCode,
+        /// What was wrong, as sent.
+        text: std::borrow::Cow<'static, str>,
+    },
+    /// The peer ended an HTTP/2 connection for an error of ours, as it says.
+    PeerGoAway {
+        /// Its code.
+        code: crate::http2::ErrorCode,
+        /// Its text, at most 256 bytes of it.
+        debug: Box<str>,
+    },
 }
 
 impl fmt::Display for CloseReason {
@@ -228,6 +242,8 @@ impl fmt::Display for CloseReason {
             Self::Shutdown => f.write_str("shut down"),
             Self::UnsolicitedReply(sequence) => write!(f, "reply that no call waits for, sequence id {}", sequence.0),
             Self::PeerDrained => f.write_str("the peer is shutting down"),
+            Self::Http2 { code, text } => write!(f, "{code}: {text}"),
+            Self::PeerGoAway { code, debug } => write!(f, "the peer sent GOAWAY {code}: {debug}"),
         }
     }
 }

@@ -7,6 +7,12 @@
 pub mod buf;
 pub mod dispatch;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+pub mod http;
+pub mod http1;
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+pub mod http2;
+pub mod stream;
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod thrift;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod wire;

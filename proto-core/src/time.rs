@@ -90,4 +90,12 @@ pub enum TimerKind {
     Call,
     /// The end of a graceful stop.
     Drain,
+    /// The peer has not begun to speak the protocol.
+    Handshake,
+    /// Settings have not been acknowledged.
+    Settings,
+    /// A quiet connection is to be asked, or has not answered.
+    KeepAlive,
+    /// The connection has reached its greatest age.
+    Age,
 }

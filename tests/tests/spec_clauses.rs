@@ -10,6 +10,8 @@ use bytes::BytesMut;
 use kitewire_proto::dispatch::{
     MethodInfo, MethodKind, RegistrationProblem, ServiceInfo, ServiceRole, Services, Strictness,
 };
+use kitewire_proto::http2;
+use kitewire_proto::stream::lifecycle::{self, Act, Arrival, Consequence, Receiving, Sending};
 use kitewire_proto::wire::mesh::MeshHeader;
 use kitewire_proto::wire::ttheader::{Flags, HeaderWriter, string_key};
 use kitewire_proto::wire::{Codec, MessageType, Protocol, SequenceId, framed, kitex_protobuf, thrift_message};
@@ -81,6 +83,59 @@ fn every_limit_is_there_with_its_default() {
 }
 
 #[test]
+fn every_http2_limit_is_there_with_its_default() {
+    let shown = format!("{:#?}", http2::Limits::default());
+    let fields: Vec<(String, String)> = shown
+        .lines()
+        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
+        .map(|(field, default)| (format!("`{field}`"), format!("`{default}`")))
+        .collect();
+    let rows: Vec<(String, String)> = Spec::parse(SPEC)
+        .table("HTTP/2 limits")
+        .into_iter()
+        .map(|row| (row[0].to_owned(), row[1].to_owned()))
+        .collect();
+    assert_eq!(rows, fields);
+}
+
+#[test]
+fn the_lifecycle_tables_are_those_of_the_code() {
+    let spec = Spec::parse(SPEC);
+    let receiving: Vec<Vec<String>> = Receiving::ALL
+        .into_iter()
+        .flat_map(|state| Arrival::ALL.map(|arrival| (state, arrival)))
+        .map(|(state, arrival)| {
+            let rule = lifecycle::receiving(state, arrival);
+            vec![
+                format!("{state:?}"),
+                format!("{arrival:?}"),
+                format!("{:?}", rule.next),
+                format!("{:?}", rule.shows),
+                rule.http2.to_string(),
+                rule.ttheader.to_string(),
+            ]
+        })
+        .collect();
+    assert_eq!(spec.table("receiving half"), receiving);
+    let sending: Vec<Vec<String>> = Sending::ALL
+        .into_iter()
+        .flat_map(|state| Act::ALL.map(|act| (state, act)))
+        .map(|(state, act)| {
+            let leads_to = match lifecycle::sending(state, act) {
+                Consequence::Done(next) => format!("{next:?}"),
+                Consequence::Nothing => "nothing".to_owned(),
+                Consequence::HeadMissing => format!("refused: {}", http2::SendError::HeadMissing),
+                Consequence::HeadSent => format!("refused: {}", http2::SendError::HeadSent),
+                Consequence::Finished => format!("refused: {}", http2::SendError::Finished),
+                Consequence::Closed => format!("refused: {}", http2::SendError::Closed),
+            };
+            vec![format!("{state:?}"), format!("{act:?}"), leads_to]
+        })
+        .collect();
+    assert_eq!(spec.table("sending half"), sending);
+}
+
+#[test]
 fn every_exception_type_is_there_with_its_text() {
     let source = include_str!("../../proto-core/src/exception.rs");
     let constants: Vec<[String; 3]> = source
@@ -114,6 +169,7 @@ fn tables_are_filled_in() {
         ("client connection", 7),
         ("dispatch", 7),
         ("differences", 20),
+        ("budgets", 6),
     ] {
         let rows = spec.table(table);
         assert!(rows.len() >= least, "{table}: {} rows", rows.len());

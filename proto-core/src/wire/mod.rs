@@ -12,6 +12,8 @@ pub mod business;
 pub mod checksum;
 pub mod detect;
 pub mod framed;
+pub mod hpack;
+pub mod http2;
 pub mod kitex_protobuf;
 pub mod mesh;
 pub mod thrift_message;

@@ -1,0 +1,356 @@
+//! The streams of a connection, and what is remembered of those that are gone.
+
+use std::collections::VecDeque;
+
+use slab::Slab;
+
+use super::chunks::Chunks;
+use super::window::{RecvWindow, SendWindow};
+use crate::http::Fields;
+use crate::stream::lifecycle::{Receiving, Sending};
+use crate::wire::http2::StreamId;
+
+/// Where a stream lies.
+pub(super) type Key = usize;
+
+/// A stream that is not released yet, or whose last bytes are still to be sent.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) receiving: Receiving,
+    pub(super) sending: Sending,
+    /// END_STREAM is written.
+    pub(super) end_written: bool,
+    /// `Ended` has been told.
+    pub(super) ended: bool,
+    /// The application is done with it.
+    pub(super) released: bool,
+    /// Stands in the queue of streams that have something to send.
+    pub(super) queued: bool,
+    /// The application was told `Full`.
+    pub(super) wants_room: bool,
+    /// The peer's reset counts in its budget until the stream is released.
+    pub(super) charged: bool,
+    /// The request was HEAD, so that the answer has no body whatever it says.
+    pub(super) head_request: bool,
+    /// Size of the header sections received.
+    pub(super) section_bytes: u32,
+    /// 1xx responses so far.
+    pub(super) interim: u32,
+    pub(super) head: Fields,
+    pub(super) trailers: Fields,
+    pub(super) body: Chunks,
+    pub(super) recv_window: RecvWindow,
+    pub(super) send_window: SendWindow,
+    /// Body bytes that `content-length` still promises.
+    pub(super) content_left: Option<u64>,
+    pub(super) outbox: Option<Box<Outbox>>,
+}
+
+/// What waits to be sent on a stream.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) data: Chunks,
+    pub(super) trailers: Option<Fields>,
+}
+
+/// How a stream that is gone went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gone {
+    /// The peer said everything.
+    Ended,
+    /// This side reset it.
+    ResetHere,
+    /// The peer reset it.
+    ResetThere,
+    /// It went too long ago.
+    Forgotten,
+    /// The peer went past its id.
+    Skipped,
+}
+
+/// The streams of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    slab: Slab<Stream>,
+    index: Index,
+    gone: VecDeque<(StreamId, Gone)>,
+    /// Ranges of ids, both ends included, that the peer went past.
+    skipped: VecDeque<(StreamId, StreamId)>,
+    /// Memory of former streams, for the next ones.
+    spare_fields: Vec<Fields>,
+    spare_bodies: Vec<Chunks>,
+}
+
+impl Streams {
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn find(&self, id: StreamId) -> Option<Key> {
+        self.index.find(id)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, key: Key) -> Option<&Stream> {
+        self.slab.get(key)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Stream> {
+        self.slab.get_mut(key)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Stream)> {
+        self.slab.iter_mut()
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<_> = self.slab.iter().map(|(key, stream)| (stream.id, key)).collect();
+        keys.sort_unstable();
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+
+    pub(super) fn insert(&mut self, mut stream: Stream) -> Key {
+        let id = stream.id;
+        if let Some(body) = self.spare_bodies.pop() {
+            stream.body = body;
+        }
+        let key = self.slab.insert(stream);
+        self.index.insert(id, key);
+        key
+    }
+
+    /// An empty section in the memory of a former one.
+    pub(super) fn take_fields(&mut self) -> Fields {
+        self.spare_fields.pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of a section that is not needed any more.
+    pub(super) fn keep_fields(&mut self, mut fields: Fields) {
+        let capacity = fields.capacity();
+        if capacity > 0 && capacity <= MAX_SPARE_BYTES && self.spare_fields.len() < MAX_SPARE {
+            fields.clear();
+            self.spare_fields.push(fields);
+        }
+    }
+
+    /// Forgets a stream, but for how it went.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Stream> {
+        let mut stream = self.slab.try_remove(key)?;
+        self.index.remove(stream.id);
+        let gone = match stream.receiving {
+            Receiving::Ended => Gone::Ended,
+            Receiving::ResetThere => Gone::ResetThere,
+            Receiving::Head | Receiving::Body | Receiving::ResetHere => Gone::ResetHere,
+        };
+        self.remember(stream.id, gone);
+        self.keep_fields(std::mem::take(&mut stream.head));
+        self.keep_fields(std::mem::take(&mut stream.trailers));
+        if stream.body.has_memory() && self.spare_bodies.len() < MAX_SPARE {
+            stream.body.clear();
+            self.spare_bodies.push(std::mem::take(&mut stream.body));
+        }
+        Some(stream)
+    }
+
+    /// Remembers a stream that is gone, or that never was more than refused.
+    pub(super) fn remember(&mut self, id: StreamId, gone: Gone) {
+        if self.gone.len() >= MAX_GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back((id, gone));
+    }
+
+    /// Remembers that the peer went from `last` to `next`.
+    pub(super) fn note_gap(&mut self, last: StreamId, next: StreamId) {
+        let first = last.get().saturating_add(if last.is_connection() { 1 } else { 2 });
+        if first >= next.get() {
+            return;
+        }
+        if self.skipped.len() >= MAX_SKIPPED {
+            self.skipped.pop_front();
+        }
+        let until = StreamId::new(next.get().saturating_sub(2));
+        self.skipped.push_back((StreamId::new(first), until));
+    }
+
+    /// How a stream went that was opened or passed, and is here no more.
+    pub(super) fn how_gone(&self, id: StreamId) -> Gone {
+        if let Some((_, gone)) = self.gone.iter().rev().find(|(gone, _)| *gone == id) {
+            return *gone;
+        }
+        let skipped = self.skipped.iter().any(|(from, to)| (*from..=*to).contains(&id));
+        if skipped { Gone::Skipped } else { Gone::Forgotten }
+    }
+
+    /// Gives back memory that no stream needs.
+    pub(super) fn shrink(&mut self) {
+        if self.slab.is_empty() {
+            self.slab.shrink_to_fit();
+            self.index = Index::default();
+        }
+        self.spare_fields = Vec::new();
+        self.spare_bodies = Vec::new();
+        self.gone.shrink_to_fit();
+    }
+}
+
+/// From stream ids to keys: an open-addressing table, at most half full.
+#[derive(Debug, Default)]
+struct Index {
+    /// Id zero is an empty place.
+    places: Vec<(u32, u32)>,
+    len: usize,
+}
+
+impl Index {
+    #[inline]
+    fn find(&self, id: StreamId) -> Option<Key> {
+        let mut at = self.home(id.get());
+        loop {
+            let (found, key) = *self.places.get(at)?;
+            if found == id.get() {
+                return if found == 0 { None } else { Some(key as Key) };
+            }
+            if found == 0 {
+                return None;
+            }
+            at = self.next(at);
+        }
+    }
+
+    fn insert(&mut self, id: StreamId, key: Key) {
+        if self.len.saturating_mul(2) >= self.places.len() {
+            self.grow();
+        }
+        self.place(id.get(), u32::try_from(key).unwrap_or(u32::MAX));
+        self.len = self.len.saturating_add(1);
+    }
+
+    fn remove(&mut self, id: StreamId) {
+        let mut at = self.home(id.get());
+        loop {
+            match self.places.get(at) {
+                None | Some((0, _)) => return,
+                Some((found, _)) if *found == id.get() => break,
+                Some(_) => at = self.next(at),
+            }
+        }
+        self.len = self.len.saturating_sub(1);
+        self.set(at, (0, 0));
+        // Entries behind the hole move up, unless they would leave the way from their home.
+        let mut hole = at;
+        let mut at = self.next(hole);
+        while let Some(&(found, key)) = self.places.get(at)
+            && found != 0
+        {
+            let home = self.home(found);
+            let mask = self.mask();
+            let from_home = at.wrapping_sub(home) & mask;
+            let from_hole = at.wrapping_sub(hole) & mask;
+            if from_home >= from_hole {
+                self.set(hole, (found, key));
+                self.set(at, (0, 0));
+                hole = at;
+            }
+            at = self.next(at);
+        }
+    }
+
+    fn grow(&mut self) {
+        let size = self.places.len().saturating_mul(2).max(8);
+        let old = std::mem::replace(&mut self.places, vec![(0, 0); size]);
+        for (id, key) in old {
+            if id != 0 {
+                self.place(id, key);
+            }
+        }
+    }
+
+    fn place(&mut self, id: u32, key: u32) {
+        let mut at = self.home(id);
+        while self.places.get(at).is_some_and(|(found, _)| *found != 0) {
+            at = self.next(at);
+        }
+        self.set(at, (id, key));
+    }
+
+    fn set(&mut self, at: usize, place: (u32, u32)) {
+        if let Some(slot) = self.places.get_mut(at) {
+            *slot = place;
+        }
+    }
+
+    /// Ids in use lie close together, so that the low bits above the lowest tell them apart.
+    #[inline]
+    fn home(&self, id: u32) -> usize {
+        (id >> 1) as usize & self.mask()
+    }
+
+    #[inline]
+    fn next(&self, at: usize) -> usize {
+        at.wrapping_add(1) & self.mask()
+    }
+
+    #[inline]
+    fn mask(&self) -> usize {
+        self.places.len().saturating_sub(1)
+    }
+}
+
+/// Streams that are remembered after they are gone.
+const MAX_GONE: usize = 128;
+/// Gaps between stream ids that are remembered.
+const MAX_SKIPPED: usize = 8;
+/// Former streams whose memory is kept.
+const MAX_SPARE: usize = 16;
+/// The largest header section whose memory is kept.
+const MAX_SPARE_BYTES: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_finds_what_is_in_it_and_nothing_else() {
+        let mut index = Index::default();
+        // Ids with the same home, in every order of removal.
+        let ids: Vec<_> = (0..40_u32)
+            .map(|n| StreamId::new(1 + (n % 5) * 2 + (n / 5) * 1024))
+            .collect();
+        for gone in 0..ids.len() {
+            for (key, id) in ids.iter().enumerate() {
+                index.insert(*id, key);
+            }
+            for step in 0..ids.len() {
+                let at = (gone + step * 7) % ids.len();
+                index.remove(ids[at]);
+                assert_eq!(index.find(ids[at]), None);
+                let left = (step + 1..ids.len()).map(|step| (gone + step * 7) % ids.len());
+                for key in left {
+                    assert_eq!(index.find(ids[key]), Some(key));
+                }
+            }
+            assert_eq!(index.len, 0);
+        }
+        assert_eq!(index.find(StreamId::new(3)), None);
+        assert_eq!(index.find(StreamId::CONNECTION), None);
+    }
+
+    #[test]
+    fn gaps_are_told_from_streams_that_are_gone() {
+        let mut streams = Streams::default();
+        streams.note_gap(StreamId::CONNECTION, StreamId::new(1));
+        streams.note_gap(StreamId::new(1), StreamId::new(3));
+        streams.note_gap(StreamId::new(3), StreamId::new(9));
+        streams.remember(StreamId::new(3), Gone::Ended);
+        let gone: Vec<_> = [1, 3, 5, 7].map(|id| streams.how_gone(StreamId::new(id))).into();
+        assert_eq!(gone, [Gone::Forgotten, Gone::Ended, Gone::Skipped, Gone::Skipped]);
+    }
+}

@@ -1,0 +1,3 @@
+//! What all streams have in common, whatever carries them.
+
+pub mod lifecycle;
