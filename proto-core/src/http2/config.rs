@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use crate::config::Switch;
-use crate::wire::http2::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, ErrorCode};
+use crate::wire::http2::{
+    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, LARGEST_MAX_FRAME_SIZE, MAX_WINDOW,
+};
 
-/// How a connection behaves.
+/// How a connection behaves. Windows and sizes outside what HTTP/2 allows are brought to the nearest value that it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -93,6 +95,29 @@ pub struct Limits {
     pub max_window_updates: u32,
     /// Budget for PRIORITY frames, frames of unknown types and frames of streams that are gone. Default 1,000.
     pub max_ignored: u32,
+}
+
+impl Config {
+    /// [`Self::stream_window`], within what HTTP/2 allows.
+    pub(super) const fn stream_window(&self) -> u32 {
+        if self.stream_window > MAX_WINDOW {
+            return MAX_WINDOW;
+        }
+        self.stream_window
+    }
+
+    /// [`Self::connection_window`] or its default, within what HTTP/2 allows.
+    pub(super) fn connection_window(&self) -> u32 {
+        self.connection_window
+            .unwrap_or_else(|| self.stream_window.saturating_mul(16))
+            .clamp(DEFAULT_WINDOW, MAX_WINDOW)
+    }
+
+    /// [`Self::max_frame_size`], within what HTTP/2 allows.
+    pub(super) fn max_frame_size(&self) -> u32 {
+        self.max_frame_size
+            .clamp(DEFAULT_MAX_FRAME_SIZE, LARGEST_MAX_FRAME_SIZE)
+    }
 }
 
 impl Default for Config {

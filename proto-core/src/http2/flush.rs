@@ -54,12 +54,12 @@ impl Connection {
                 Setting::MaxConcurrentStreams(config.max_concurrent_streams),
             ),
             (
-                config.stream_window != DEFAULT_WINDOW,
-                Setting::InitialWindowSize(config.stream_window),
+                config.stream_window() != DEFAULT_WINDOW,
+                Setting::InitialWindowSize(config.stream_window()),
             ),
             (
-                config.max_frame_size != DEFAULT_MAX_FRAME_SIZE,
-                Setting::MaxFrameSize(config.max_frame_size),
+                config.max_frame_size() != DEFAULT_MAX_FRAME_SIZE,
+                Setting::MaxFrameSize(config.max_frame_size()),
             ),
             (true, Setting::MaxHeaderListSize(config.limits.max_header_list)),
         ];
@@ -119,7 +119,7 @@ impl Connection {
             Some(bytes) => self.output.put_shared(bytes),
             None => self.output.put(data),
         }
-        self.close_data_frame();
+        self.close_data_frame(data.len());
         if finish == Finish::Now {
             self.end_if_complete(key);
         }
@@ -157,12 +157,15 @@ impl Connection {
 
     /// The bytes of the frame that was begun are in the output.
     #[inline]
-    fn close_data_frame(&mut self) {
+    fn close_data_frame(&mut self, len: usize) {
         let end = self.output.len();
         if let Some(tail) = &mut self.tail {
             tail.end = end;
         }
-        self.budgets.refund(Abuse::WindowUpdates, 4);
+        // Whoever reads in the smallest steps that make sense answers with one update for 64 bytes.
+        let updates = u32::try_from(len / 64).unwrap_or(u32::MAX).saturating_add(4);
+        self.budgets.refund(Abuse::WindowUpdates, updates);
+        self.budgets.refund(Abuse::Pings, 1);
     }
 
     /// Gives streams that wait their turns, a frame each, as long as little is unsent.
@@ -233,7 +236,7 @@ impl Connection {
         if let Some(outbox) = self.streams.get_mut(key).and_then(|stream| stream.outbox.as_mut()) {
             outbox.data.move_to(len, &mut self.output);
         }
-        self.close_data_frame();
+        self.close_data_frame(len);
         self.tell_memory_free();
         if let Some(trailers) = trailers {
             self.write_section(id, &trailers, Finish::Now);

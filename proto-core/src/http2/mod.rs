@@ -73,7 +73,7 @@ use crate::error::CloseReason;
 use crate::http::Fields;
 use crate::time::Instant;
 use crate::wire::hpack::{Decoder, Encoder};
-use crate::wire::http2::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_WINDOW, MAX_WINDOW};
+use crate::wire::http2::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_WINDOW};
 
 use budget::Budgets;
 use streams::{Key, Streams};
@@ -169,10 +169,7 @@ impl Connection {
     }
 
     fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
-        let connection_window = config
-            .connection_window
-            .unwrap_or_else(|| config.stream_window.saturating_mul(16))
-            .clamp(DEFAULT_WINDOW, MAX_WINDOW);
+        let connection_window = config.connection_window();
         let limits = &config.limits;
         let budgets = Budgets::new(
             [

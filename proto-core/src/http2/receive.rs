@@ -39,7 +39,7 @@ impl Connection {
             let Some(head) = FrameHead::parse(rest) else {
                 break;
             };
-            if head.len > self.config.max_frame_size {
+            if head.len > self.config.max_frame_size() {
                 match self.life.settings_missing && head.frame_type != FrameType::SETTINGS {
                     // Most likely not HTTP/2 at all (RFC 9113 §3.4).
                     true => self.fail(ErrorCode::PROTOCOL_ERROR, NO_SETTINGS),

@@ -115,8 +115,12 @@ impl Connection {
             return;
         }
         let id = stream.id;
-        // A server that has said everything has completed the exchange, whatever of the request it did not want.
-        let answered = code == ErrorCode::NO_ERROR && (stream.end_written || stream.receiving == Receiving::Ended);
+        // Once the response is whole the exchange is complete, whatever of the request is not wanted any more.
+        let answered = code == ErrorCode::NO_ERROR
+            && match self.role {
+                Role::Server => stream.end_written,
+                Role::Client => stream.receiving == Receiving::Ended,
+            };
         stream.receiving = Receiving::ResetHere;
         self.give_up_sending(key);
         if !self.is_closed() {

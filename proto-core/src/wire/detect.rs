@@ -34,7 +34,7 @@ pub enum Sniffed {
     FramedThrift,
     /// A four-byte length and a KitexProtobuf message.
     FramedProtobuf,
-    /// None of these: HTTP/1, TLS, Thrift compact, old Thrift without a version word, anything else.
+    /// None of these: HTTP, TLS, Thrift compact, old Thrift without a version word, anything else.
     Unknown {
         /// Bytes 0 to 3, big-endian.
         first: u32,
@@ -61,7 +61,7 @@ impl Sniffed {
     }
 }
 
-/// What a new connection speaks. Everything that is neither HTTP/2 nor TTHeader streaming is left to the ping-pong
+/// What a new connection speaks. Everything that is neither HTTP nor TTHeader streaming is left to the ping-pong
 /// engine, which refuses what it does not know.
 #[must_use]
 pub const fn detect(prefix: &[u8]) -> Detection {
@@ -71,8 +71,21 @@ pub const fn detect(prefix: &[u8]) -> Detection {
     Detection::Protocol(match head {
         b"PRI * HT" => Protocol::Http2,
         [_, _, _, _, 0x10, 0x00, _, flags] if *flags & 0x02 != 0 => Protocol::TtHeaderStreaming,
+        // A length of four letters is above one gigabyte, but whoever allows that much shall have it.
+        _ if matches!(sniff(head), Sniffed::Unknown { .. }) && begins_request(head) => Protocol::Http1,
         _ => Protocol::PingPong,
     })
+}
+
+/// Whether these can be the first bytes of an HTTP/1 request: a method in upper case, as far as it goes, and behind it
+/// one space and the first byte of a request target.
+const fn begins_request(head: &[u8; PREFIX]) -> bool {
+    let mut rest: &[u8] = head;
+    while let [b'A'..=b'Z' | b'-', after @ ..] = rest {
+        rest = after;
+    }
+    let [first, ..] = head;
+    first.is_ascii_uppercase() && matches!(rest, [] | [b' '] | [b' ', b'!'..=b'~', ..])
 }
 
 /// How the next message of a ping-pong connection is framed.
@@ -117,8 +130,29 @@ mod tests {
             ("00 00 00 2c 10 00 00 01", Protocol::PingPong),
             ("00 00 00 2c 10 00 02 00", Protocol::PingPong),
             ("80 01 00 01 00 00 00 04", Protocol::PingPong),
-            ("50 52 49 20 2a 20 48 55", Protocol::PingPong),
-            ("47 45 54 20 2f 20 48 54", Protocol::PingPong),
+            // PRI * HU, GET / HT, POST /a., PUT http, A /bcdef, OPTIONS and a space, PROPFIND, M-SEARCH.
+            ("50 52 49 20 2a 20 48 55", Protocol::Http1),
+            ("47 45 54 20 2f 20 48 54", Protocol::Http1),
+            ("50 4f 53 54 20 2f 61 2e", Protocol::Http1),
+            ("50 55 54 20 68 74 74 70", Protocol::Http1),
+            ("41 20 2f 62 63 64 65 66", Protocol::Http1),
+            ("4f 50 54 49 4f 4e 53 20", Protocol::Http1),
+            ("50 52 4f 50 46 49 4e 44", Protocol::Http1),
+            ("4d 2d 53 45 41 52 43 48", Protocol::Http1),
+            // Lower case, no space, no target, two spaces, a dash in front, a digit; TLS.
+            ("67 65 74 20 2f 20 48 54", Protocol::PingPong),
+            ("47 45 54 2f 2f 20 48 54", Protocol::PingPong),
+            ("47 45 54 20 0d 0a 0d 0a", Protocol::PingPong),
+            ("47 45 54 20 20 2f 20 48", Protocol::PingPong),
+            ("2d 47 45 54 20 2f 20 48", Protocol::PingPong),
+            ("47 45 54 32 20 2f 20 48", Protocol::PingPong),
+            ("20 2f 20 48 54 54 50 2f", Protocol::PingPong),
+            ("16 03 01 02 00 01 00 01", Protocol::PingPong),
+            // Framed messages and a TTHeader of a length that reads "GET " or "AB /".
+            ("47 45 54 20 80 01 00 01", Protocol::PingPong),
+            ("41 42 20 2f 80 01 00 01", Protocol::PingPong),
+            ("41 42 20 2f 90 01 00 01", Protocol::PingPong),
+            ("41 42 20 2f 10 00 00 00", Protocol::PingPong),
         ];
         for (bytes, expected) in rows {
             let bytes = hex(bytes);

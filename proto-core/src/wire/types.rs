@@ -66,7 +66,9 @@ pub enum Protocol {
     PingPong,
     /// Streams over TTHeader frames.
     TtHeaderStreaming,
-    /// HTTP/2 (gRPC).
+    /// HTTP/1: plain requests.
+    Http1,
+    /// HTTP/2: gRPC, and plain requests.
     Http2,
 }
 
@@ -75,6 +77,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::PingPong => "ping-pong",
             Self::TtHeaderStreaming => "TTHeader streaming",
+            Self::Http1 => "HTTP/1",
             Self::Http2 => "HTTP/2",
         })
     }

@@ -24,10 +24,29 @@ fn malformed(kind: DecodeErrorKind, offset: usize) -> CloseReason {
 #[test]
 fn bytes_of_no_protocol_close_with_their_first_eight() {
     let kind = DecodeErrorKind::UnknownProtocol {
+        first: 0x1603_0102,
+        second: 0x0001_0001,
+    };
+    assert_eq!(closed_as(&hex("1603 0102 0001 0001 fc03 03")), malformed(kind, 0));
+    assert!(
+        kind.to_string()
+            .contains("first4Bytes=0x16030102, second4Bytes=0x10001")
+    );
+}
+
+#[test]
+fn http_behind_a_message_is_bytes_of_no_protocol() {
+    let mut server = Server::new();
+    server.feed(0, &framed(1, "echo", 1));
+    let [id] = server.opened()[..] else { panic!() };
+    server.feed(0, b"GET / HTTP/1.1\r\n\r\n");
+    server.echo(0, id);
+    let kind = DecodeErrorKind::UnknownProtocol {
         first: 0x4745_5420,
         second: 0x2f20_4854,
     };
-    assert_eq!(closed_as(b"GET / HTTP/1.1\r\n\r\n"), malformed(kind, 0));
+    let reason = malformed(kind, 0);
+    assert_eq!(server.events(), [ServerEvent::Closed { reason }]);
     assert!(
         kind.to_string()
             .contains("first4Bytes=0x47455420, second4Bytes=0x2f204854")

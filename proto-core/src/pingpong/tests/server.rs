@@ -337,6 +337,11 @@ fn protocols_that_are_not_served_are_named() {
     let reason = CloseReason::ProtocolNotServed(Protocol::Http2);
     assert_eq!(server.events(), [ServerEvent::Closed { reason }]);
     let mut server = Server::new();
+    server.feed(0, b"GET / HTTP/1.1\r\n\r\n");
+    let reason = CloseReason::ProtocolNotServed(Protocol::Http1);
+    assert_eq!(server.events(), [ServerEvent::Closed { reason }]);
+    assert_eq!(server.sent(0), b"");
+    let mut server = Server::new();
     server.feed(0, &hex("00000020 1000 0002"));
     let reason = CloseReason::ProtocolNotServed(Protocol::TtHeaderStreaming);
     assert_eq!(server.events(), [ServerEvent::Closed { reason }]);
