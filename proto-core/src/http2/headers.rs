@@ -231,6 +231,9 @@ impl Connection {
         // RFC 9110 §6.4.1: these never have content, whatever their content-length says.
         let bodiless = stream.head_request || matches!(facts.status, 204 | 304);
         stream.content_left = if bodiless { Some(0) } else { facts.content_length };
+        if finish == Finish::Now && stream.content_left.is_some_and(|left| left > 0) {
+            return self.break_stream(now, key, ErrorCode::PROTOCOL_ERROR, BODY_TOO_SHORT);
+        }
         stream.receiving = Receiving::Body;
         let size = self.count_section(&fields);
         if let Some(stream) = self.streams.get_mut(key) {

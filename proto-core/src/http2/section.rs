@@ -79,6 +79,8 @@ pub(super) fn response(fields: &Fields) -> Result<Facts, &'static str> {
             FieldKind::Method | FieldKind::Scheme | FieldKind::Authority | FieldKind::Path | FieldKind::Protocol => {
                 return Err("a request pseudo-header field in a response");
             }
+            // RFC 9113 §8.2.2 leaves it to requests.
+            FieldKind::TeTrailers => return Err("te in a response"),
             kind => {
                 pseudo.end();
                 regular(kind, field.value, &mut content_length)?;
@@ -331,7 +333,7 @@ mod tests {
             response(&fields(&[(":status", "204")])).map(|facts| facts.status),
             Ok(204)
         );
-        let rows: [(&[(&str, &str)], &str); 6] = [
+        let rows: [(&[(&str, &str)], &str); 7] = [
             (&[], "no :status"),
             (&[(":status", "20")], ":status is not three digits"),
             (&[(":status", "101")], ":status 101 is not part of HTTP/2"),

@@ -178,8 +178,10 @@ fn expectations_and_tunnels() {
 
 #[test]
 fn a_cancelled_request_takes_its_place_until_it_is_answered() {
-    let mut config = Config::default();
-    config.max_concurrent_streams = 1;
+    let config = Config {
+        max_concurrent_streams: 1,
+        ..Config::default()
+    };
     let mut pair = Pair::with(config, RequestLimits::default());
     let stream = pair.open(&get("/"), Finish::Now);
     pair.carry();

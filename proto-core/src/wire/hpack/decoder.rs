@@ -85,6 +85,11 @@ impl Decoder {
         self.table.capacity()
     }
 
+    #[cfg(test)]
+    pub(super) const fn table(&mut self) -> &mut DynamicTable {
+        &mut self.table
+    }
+
     fn block(&mut self, mut input: &[u8], list: &mut List<'_>) -> Result<(), HpackError> {
         self.size_updates(&mut input)?;
         while let Some((&first, rest)) = input.split_first() {

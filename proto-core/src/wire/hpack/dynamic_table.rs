@@ -223,6 +223,13 @@ impl DynamicTable {
         self.size
     }
 
+    /// Lets the numbers of an empty table wrap around soon.
+    #[cfg(test)]
+    pub(super) const fn age_numbers(&mut self) {
+        self.next = u32::MAX - 9;
+        self.origin = u32::MAX - 300;
+    }
+
     /// Bytes of memory held.
     pub(super) const fn capacity(&self) -> usize {
         self.text

@@ -98,6 +98,11 @@ impl Encoder {
         self.table.capacity().saturating_add(self.index.capacity())
     }
 
+    #[cfg(test)]
+    pub(super) const fn table(&mut self) -> &mut DynamicTable {
+        &mut self.table
+    }
+
     /// The lowest size since the last block, and the present one (RFC 7541 §4.2).
     #[cold]
     fn signal_size(&mut self, out: &mut Vec<u8>) {
