@@ -1,7 +1,7 @@
 //! HTTP/1.1 without I/O: the server's side of one connection (RFC 9112).
 //!
 //! A [`Connection`] hands out whole requests, one at a time, and takes whole responses. Requests that a client sends
-//! ahead wait unread and are answered in order. Heads become the same [`Fields`](crate::http::Fields) that HTTP/2 has,
+//! ahead wait unread and are answered in order. Heads become the same [`Fields`] that HTTP/2 has,
 //! so that a handler need not know the version.
 //!
 //! The parser is strict where two readers could disagree about where a message ends: such a request is answered with

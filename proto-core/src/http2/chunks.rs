@@ -36,14 +36,23 @@ impl Chunks {
         self.len == 0
     }
 
-    /// Whether it is worth keeping for its block.
-    pub(super) const fn has_memory(&self) -> bool {
-        self.block.capacity() > 0
+    /// Bytes of its block.
+    pub(super) const fn memory(&self) -> usize {
+        self.block.capacity()
     }
 
     /// Appends a copy of `bytes`.
     #[inline]
     pub(super) fn copy(&mut self, bytes: &[u8]) {
+        if self.read > 0 || !self.pieces.is_empty() {
+            return self.copy_behind(bytes);
+        }
+        self.block.extend_from_slice(bytes);
+        self.len = self.block.len();
+    }
+
+    /// The same where something is gone already, or lies in pieces.
+    fn copy_behind(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }

@@ -87,16 +87,22 @@ impl Connection {
             && let Some(increment) = stream.recv_window.give_back(len)
         {
             let id = stream.id;
-            self.writer().window_update(id, increment);
+            self.announce(id, increment);
         }
         self.give_back_connection(len);
     }
 
+    #[inline]
     pub(super) fn give_back_connection(&mut self, len: usize) {
-        if let Some(increment) = self.recv_window.give_back(len)
-            && !self.is_closed()
-        {
-            self.writer().window_update(StreamId::CONNECTION, increment);
+        if let Some(increment) = self.recv_window.give_back(len) {
+            self.announce(StreamId::CONNECTION, increment);
+        }
+    }
+
+    #[cold]
+    fn announce(&mut self, id: StreamId, increment: u32) {
+        if !self.is_closed() {
+            self.writer().window_update(id, increment);
         }
     }
 
@@ -169,10 +175,14 @@ impl<'a> RecvHalf<'a> {
         let connection = &mut *self.connection;
         if let Some(stream) = connection.streams.get_mut(self.key) {
             let taken = stream.body.consume(n);
-            if taken > 0 {
-                connection.counts.unread = connection.counts.unread.saturating_sub(taken);
-                connection.give_back(self.key, taken);
+            connection.counts.unread = connection.counts.unread.saturating_sub(taken);
+            if stream.receiving == Receiving::Body
+                && let Some(increment) = stream.recv_window.give_back(taken)
+            {
+                let id = stream.id;
+                connection.announce(id, increment);
             }
+            connection.give_back_connection(taken);
         }
     }
 

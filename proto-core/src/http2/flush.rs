@@ -16,8 +16,20 @@ use crate::wire::http2::{
 };
 
 impl Connection {
-    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
+    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
+    /// failed or stalled, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.life.abandoned {
+            return false;
+        }
+        if out.is_empty() && self.output.is_empty() && self.ready.is_empty() {
+            self.counts.handed = 0;
+            self.settle(now);
+            if self.output.is_empty() {
+                self.times.write = None;
+                return false;
+            }
+        }
         let moved = out.len() < self.counts.handed || self.counts.handed == 0;
         self.counts.handed = out.len();
         self.pump();
@@ -94,8 +106,8 @@ impl Connection {
             || !data.is_empty()
                 && (!self.ready.is_empty()
                     || unsent >= WRITE_AHEAD
-                    || data.len() > stream.send_window.available()
-                    || data.len() > self.send_window.available());
+                    || !stream.send_window.allows(data.len())
+                    || !self.send_window.allows(data.len()));
         if waits {
             let outbox = stream.outbox();
             match shared {

@@ -38,6 +38,8 @@ pub(super) struct Life {
     pub(super) peer_error: Option<(ErrorCode, Box<str>)>,
     pub(super) drain: Option<Drain>,
     pub(super) closed: Option<CloseReason>,
+    /// Nobody takes any more bytes, those in the caller's transmit list included.
+    pub(super) abandoned: bool,
 }
 
 /// A graceful stop under way.
@@ -79,6 +81,7 @@ impl Life {
             peer_error: None,
             drain: None,
             closed: None,
+            abandoned: false,
         }
     }
 
@@ -192,9 +195,18 @@ impl Connection {
     }
 
     /// Draws the conclusions of whatever just happened.
+    #[inline]
     pub(super) fn settle(&mut self, now: Instant) {
-        self.note_idle(now);
-        if self.is_closed() || !self.streams.is_empty() {
+        match self.streams.is_empty() {
+            true => self.settle_idle(now),
+            false => self.times.idle = None,
+        }
+    }
+
+    /// The same where there is no stream.
+    fn settle_idle(&mut self, now: Instant) {
+        self.times.idle.get_or_insert(now);
+        if self.is_closed() {
             return;
         }
         match &self.life.drain {
@@ -263,6 +275,7 @@ impl Connection {
 
     /// Nobody takes any more bytes.
     pub(super) fn abandon_output(&mut self) {
+        self.life.abandoned = true;
         self.output = Output::new();
         self.tail = None;
         self.counts.handed = 0;

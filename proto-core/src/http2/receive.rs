@@ -9,62 +9,25 @@ use crate::Demand;
 use crate::buf::SHARE_FROM;
 use crate::time::Instant;
 use crate::wire::http2::{
-    self as wire, ErrorCode, Flags, FrameError, FrameHead, FrameType, HEAD_LEN, PREFACE, Payload, Scope, StreamId,
+    self as wire, ErrorCode, Flags, FrameError, FrameHead, FrameType, HEAD_LEN, PREFACE, Padded, Payload, Scope,
+    StreamId,
 };
 
 impl Connection {
     /// Takes in what was read. Whole frames are split off `input`; an incomplete tail stays there. Call it again with
     /// the same buffer when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        if input.len() != self.counts.input {
+        let before = input.len();
+        if before != self.counts.input {
             self.note_read(now);
         }
         self.life.blocked = false;
-        // Frames are parsed where they lie; the buffer moves on once for all of them.
-        let mut at: usize = 0;
-        let before = input.len();
-        while !self.is_closed() {
-            let rest = input.get(at..).unwrap_or(&[]);
-            if self.unsent() >= self.config.limits.max_unsent {
-                self.life.blocked = !rest.is_empty();
-                break;
-            }
-            if self.life.preface_missing {
-                match self.read_preface(rest) {
-                    Some(len) => at = at.saturating_add(len),
-                    None => break,
-                }
-                continue;
-            }
-            let Some(head) = FrameHead::parse(rest) else {
-                break;
-            };
-            if head.len > self.config.max_frame_size() {
-                match self.life.settings_missing && head.frame_type != FrameType::SETTINGS {
-                    // Most likely not HTTP/2 at all (RFC 9113 §3.4).
-                    true => self.fail(ErrorCode::PROTOCOL_ERROR, NO_SETTINGS),
-                    false => self.fail(ErrorCode::FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE"),
-                }
-                break;
-            }
-            let end = HEAD_LEN.saturating_add(head.len as usize);
-            let Some(payload) = rest.get(HEAD_LEN..end) else {
-                break;
-            };
-            if head.frame_type == FrameType::DATA && payload.len() >= SHARE_FROM {
-                input.advance(at);
-                at = 0;
-                let frame = input.split_to(end).freeze();
-                let payload = frame.slice(HEAD_LEN..);
-                self.frame(now, head, &payload, Some(&payload));
-            } else {
-                self.frame(now, head, payload, None);
-                at = at.saturating_add(end);
-            }
-        }
-        match self.is_closed() {
-            true => input.clear(),
-            false => input.advance(at),
+        let taken = self.frames(now, input);
+        // The buffer moves on once for all frames; one that is used up begins anew, which leaves it its room.
+        if taken >= input.len() || self.is_closed() {
+            input.clear();
+        } else {
+            input.advance(taken);
         }
         if input.len() < before {
             // What is left began after something whole.
@@ -72,6 +35,58 @@ impl Connection {
         }
         self.note_input(now, input.len());
         self.settle(now);
+    }
+
+    /// Handles the whole frames at the beginning of `input` where they lie, and tells how far they reach. Large ones are
+    /// split off.
+    fn frames(&mut self, now: Instant, input: &mut BytesMut) -> usize {
+        let mut at: usize = 0;
+        if self.life.preface_missing {
+            match self.read_preface(input) {
+                Some(len) => at = len,
+                None => return 0,
+            }
+        }
+        while let Some(rest) = input.get(at..)
+            && let Some(head) = FrameHead::parse(rest)
+            && !self.is_closed()
+        {
+            if head.len > self.config.max_frame_size() {
+                self.on_oversize(head);
+                break;
+            }
+            let end = HEAD_LEN.saturating_add(head.len as usize);
+            let Some(payload) = rest.get(HEAD_LEN..end) else {
+                break;
+            };
+            if self.unsent() >= self.config.limits.max_unsent {
+                self.life.blocked = true;
+                break;
+            }
+            if self.is_plain_data(head) && payload.len() < SHARE_FROM {
+                self.on_data(now, head, Padded::none(payload), None);
+            } else if head.frame_type == FrameType::DATA && payload.len() >= SHARE_FROM {
+                input.advance(at);
+                at = 0;
+                let frame = input.split_to(end).freeze();
+                let payload = frame.slice(HEAD_LEN..);
+                self.frame(now, head, &payload, Some(&payload));
+                continue;
+            } else {
+                self.frame(now, head, payload, None);
+            }
+            at = at.saturating_add(end);
+        }
+        at
+    }
+
+    #[cold]
+    fn on_oversize(&mut self, head: FrameHead) {
+        match self.life.settings_missing && head.frame_type != FrameType::SETTINGS {
+            // Most likely not HTTP/2 at all (RFC 9113 §3.4).
+            true => self.fail(ErrorCode::PROTOCOL_ERROR, NO_SETTINGS),
+            false => self.fail(ErrorCode::FRAME_SIZE_ERROR, "a frame above SETTINGS_MAX_FRAME_SIZE"),
+        }
     }
 
     /// What to do with the reading side of the socket now.
@@ -100,6 +115,16 @@ impl Connection {
         }
         self.life.preface_missing = false;
         Some(len)
+    }
+
+    /// Whether a frame is what there is most of, and in its place: DATA without padding.
+    #[inline]
+    fn is_plain_data(&self, head: FrameHead) -> bool {
+        head.frame_type == FrameType::DATA
+            && !head.flags.has(Flags::PADDED)
+            && !head.stream.is_connection()
+            && self.block.is_none()
+            && !self.life.settings_missing
     }
 
     /// Handles one whole frame. `shared` is its payload, where it is large.

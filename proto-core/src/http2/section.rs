@@ -346,6 +346,7 @@ mod tests {
                 &[("x", ""), (":status", "200")],
                 "a pseudo-header field after a regular one",
             ),
+            (&[(":status", "200"), ("te", "trailers")], "te in a response"),
         ];
         for (list, text) in rows {
             assert_eq!(response(&fields(list)), Err(text), "{list:?}");

@@ -334,25 +334,18 @@ impl<'a> SendHalf<'a> {
     #[inline]
     fn check(&self, act: Act) -> Result<(StreamId, Sending), SendError> {
         let stream = self.connection.streams.get(self.key).ok_or(SendError::Closed)?;
-        match lifecycle::sending(stream.sending, act) {
-            Consequence::Done(next) => Ok((stream.id, next)),
-            Consequence::HeadMissing => Err(SendError::HeadMissing),
-            Consequence::HeadSent => Err(SendError::HeadSent),
-            Consequence::Finished => Err(SendError::Finished),
-            Consequence::Closed | Consequence::Nothing => Err(SendError::Closed),
-        }
+        Ok((stream.id, stream.check(act)?))
     }
 
     /// Whether a push has its place now, and room.
     #[inline]
     fn check_room(&mut self) -> Result<(), SendError> {
-        self.check(Act::Data)?;
         let connection = &mut *self.connection;
+        let stream = connection.streams.get_mut(self.key).ok_or(SendError::Closed)?;
+        stream.check(Act::Data)?;
         let full = connection.counts.queued >= connection.config.limits.max_memory;
         connection.life.memory_full |= full;
-        if let Some(stream) = connection.streams.get_mut(self.key)
-            && (full || stream.queued_bytes() >= connection.config.send_buffer)
-        {
+        if full || stream.queued_bytes() >= connection.config.send_buffer {
             stream.wants_room = true;
             return Err(SendError::Full);
         }
@@ -370,6 +363,19 @@ impl<'a> SendHalf<'a> {
 }
 
 impl Stream {
+    /// The state after `act`, if it has its place now.
+    #[inline]
+    fn check(&self, act: Act) -> Result<Sending, SendError> {
+        match lifecycle::sending(self.sending, act) {
+            Consequence::Done(next) => Ok(next),
+            Consequence::HeadMissing => Err(SendError::HeadMissing),
+            Consequence::HeadSent => Err(SendError::HeadSent),
+            Consequence::Finished => Err(SendError::Finished),
+            Consequence::Closed | Consequence::Nothing => Err(SendError::Closed),
+        }
+    }
+
+    #[inline]
     pub(super) fn queued_bytes(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.data.len())
     }

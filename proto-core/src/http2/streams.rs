@@ -77,9 +77,16 @@ pub(super) struct Streams {
     gone: VecDeque<(StreamId, Gone)>,
     /// Ranges of ids, both ends included, that the peer went past.
     skipped: VecDeque<(StreamId, StreamId)>,
-    /// Memory of former streams, for the next ones.
-    spare_fields: Vec<Fields>,
-    spare_bodies: Vec<Chunks>,
+    spare: Spare,
+}
+
+/// Memory of former streams, for the next ones.
+#[derive(Debug, Default)]
+struct Spare {
+    sections: Vec<Fields>,
+    bodies: Vec<Chunks>,
+    /// Bytes of both together.
+    bytes: usize,
 }
 
 impl Streams {
@@ -118,7 +125,8 @@ impl Streams {
 
     pub(super) fn insert(&mut self, mut stream: Stream) -> Key {
         let id = stream.id;
-        if let Some(body) = self.spare_bodies.pop() {
+        if let Some(body) = self.spare.bodies.pop() {
+            self.spare.bytes = self.spare.bytes.saturating_sub(body.memory());
             stream.body = body;
         }
         let key = self.slab.insert(stream);
@@ -128,15 +136,16 @@ impl Streams {
 
     /// An empty section in the memory of a former one.
     pub(super) fn take_fields(&mut self) -> Fields {
-        self.spare_fields.pop().unwrap_or_default()
+        let fields = self.spare.sections.pop().unwrap_or_default();
+        self.spare.bytes = self.spare.bytes.saturating_sub(fields.capacity());
+        fields
     }
 
     /// Keeps the memory of a section that is not needed any more.
     pub(super) fn keep_fields(&mut self, mut fields: Fields) {
-        let capacity = fields.capacity();
-        if capacity > 0 && capacity <= MAX_SPARE_BYTES && self.spare_fields.len() < MAX_SPARE {
+        if self.spare.has_room(fields.capacity()) {
             fields.clear();
-            self.spare_fields.push(fields);
+            self.spare.sections.push(fields);
         }
     }
 
@@ -152,9 +161,9 @@ impl Streams {
         self.remember(stream.id, gone);
         self.keep_fields(std::mem::take(&mut stream.head));
         self.keep_fields(std::mem::take(&mut stream.trailers));
-        if stream.body.has_memory() && self.spare_bodies.len() < MAX_SPARE {
-            stream.body.clear();
-            self.spare_bodies.push(std::mem::take(&mut stream.body));
+        stream.body.clear();
+        if self.spare.has_room(stream.body.memory()) {
+            self.spare.bodies.push(std::mem::take(&mut stream.body));
         }
         Some(stream)
     }
@@ -195,9 +204,20 @@ impl Streams {
             self.slab.shrink_to_fit();
             self.index = Index::default();
         }
-        self.spare_fields = Vec::new();
-        self.spare_bodies = Vec::new();
+        self.spare = Spare::default();
         self.gone.shrink_to_fit();
+    }
+}
+
+impl Spare {
+    /// Whether so many more bytes are worth keeping; they are counted then.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let sum = self.bytes.saturating_add(bytes);
+        let has_room = bytes > 0 && sum <= MAX_SPARE;
+        if has_room {
+            self.bytes = sum;
+        }
+        has_room
     }
 }
 
@@ -308,10 +328,8 @@ impl Index {
 const MAX_GONE: usize = 128;
 /// Gaps between stream ids that are remembered.
 const MAX_SKIPPED: usize = 8;
-/// Former streams whose memory is kept.
-const MAX_SPARE: usize = 16;
-/// The largest header section whose memory is kept.
-const MAX_SPARE_BYTES: usize = 4 * 1024;
+/// Bytes of former streams that are kept: some hundred streams as RPC has them.
+const MAX_SPARE: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -180,16 +180,6 @@ impl Connection {
             self.times.frame = Some(now);
         }
     }
-
-    /// Remembers since when there is no stream.
-    #[inline]
-    pub(super) fn note_idle(&mut self, now: Instant) {
-        if !self.streams.is_empty() {
-            self.times.idle = None;
-        } else if self.times.idle.is_none() {
-            self.times.idle = Some(now);
-        }
-    }
 }
 
 /// The payload of own keep-alive pings, as Kitex's.

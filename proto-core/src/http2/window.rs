@@ -21,10 +21,17 @@ impl SendWindow {
         usize::try_from(self.0).unwrap_or(0)
     }
 
+    /// Whether `len` bytes, at least one, may be sent now.
+    #[inline]
+    pub(super) const fn allows(self, len: usize) -> bool {
+        len as i64 <= self.0
+    }
+
     /// Counts `len` sent bytes.
     #[inline]
     pub(super) const fn take(&mut self, len: usize) {
-        self.0 = self.0.saturating_sub(len as i64);
+        // Far from its ends: a window is below 2^31, and so is what SETTINGS and DATA take from it.
+        self.0 = self.0.wrapping_sub(len as i64);
     }
 
     /// The peer gave so much more room.
@@ -52,7 +59,9 @@ pub(super) struct RecvWindow {
     left: i64,
     /// Bytes that were taken and are not announced yet.
     returned: u32,
-    size: u32,
+    /// From how many on they are worth a frame. Half a window: the peer never stands still while the reader keeps up,
+    /// and updates stay few.
+    worth: u32,
 }
 
 impl RecvWindow {
@@ -60,28 +69,28 @@ impl RecvWindow {
         Self {
             left: size as i64,
             returned: 0,
-            size,
+            worth: if size == 0 { 1 } else { size.div_ceil(2) },
         }
     }
 
     /// Whether `len` more bytes are within the window, or no more than `grace` above it.
     #[inline]
     pub(super) const fn allows(&self, len: usize, grace: u32) -> bool {
-        len as i64 <= self.left.saturating_add(grace as i64)
+        len as i64 <= self.left.wrapping_add(grace as i64)
     }
 
     /// Counts `len` received bytes.
     #[inline]
     pub(super) const fn take(&mut self, len: usize) {
-        self.left = self.left.saturating_sub(len as i64);
+        // A frame is below 2^24 bytes and was allowed: far from the ends.
+        self.left = self.left.wrapping_sub(len as i64);
     }
 
     /// Counts `len` bytes that are done with. Returns the increment to announce, once it is worth a frame.
     #[inline]
     pub(super) fn give_back(&mut self, len: usize) -> Option<u32> {
         self.returned = self.returned.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-        // Half a window: the peer never stands still while the reader keeps up, and updates stay few.
-        if self.returned < self.size.div_ceil(2) || self.returned == 0 {
+        if self.returned < self.worth {
             return None;
         }
         let increment = std::mem::take(&mut self.returned);

@@ -136,6 +136,8 @@ fn a_peer_that_reads_nothing_stops_being_read() {
     peer.connection.handle_timeout(peer.now + Duration::from_secs(30));
     let reason = CloseReason::TimedOut(crate::TimerKind::WriteStall);
     assert_eq!(peer.connection.close_reason(), Some(&reason));
+    // What the caller still holds does not keep it alive.
+    assert!(!peer.connection.poll_transmit(peer.now, &mut out));
     assert!(peer.connection.is_drained());
 }
 

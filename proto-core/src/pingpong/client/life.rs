@@ -95,6 +95,7 @@ impl ClientConnection {
             }
         }
         self.output = Output::new();
+        self.life.abandoned = true;
         self.handed = 0;
         self.close(reason);
     }

@@ -53,6 +53,8 @@ struct Life {
     /// The peer said that it is about to close.
     draining: bool,
     closed: Option<CloseReason>,
+    /// Nobody takes any more bytes, those in the caller's transmit list included.
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -195,8 +197,12 @@ impl ClientConnection {
         self.life.closed.is_none() && !self.life.retired
     }
 
-    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
+    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
+    /// failed or stalled, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.life.abandoned {
+            return false;
+        }
         let moved = out.len() < self.handed || self.handed == 0;
         if out.len() < MAX_HANDED {
             out.append(&mut self.output);

@@ -189,6 +189,7 @@ impl ServerConnection {
     }
 
     fn abandon_output(&mut self) {
+        self.life.abandoned = true;
         self.output = crate::Output::new();
         self.handed = 0;
         self.times.write = None;

@@ -98,6 +98,8 @@ struct Life {
     /// The control frame that says so has been sent.
     told: bool,
     closed: Option<CloseReason>,
+    /// Nobody takes any more bytes, those in the caller's transmit list included.
+    abandoned: bool,
 }
 
 /// When what began.
@@ -333,8 +335,12 @@ impl ServerConnection {
         }
     }
 
-    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
+    /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
+    /// failed or stalled, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.life.abandoned {
+            return false;
+        }
         let moved = out.len() < self.handed || self.handed == 0;
         if out.len() < MAX_HANDED {
             out.append(&mut self.output);

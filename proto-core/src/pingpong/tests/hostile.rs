@@ -207,6 +207,8 @@ fn a_peer_that_does_not_read_stops_being_served_and_is_closed() {
             reason: CloseReason::TimedOut(TimerKind::WriteStall)
         }]
     );
+    // What the caller still holds does not keep it alive.
+    assert!(!server.connection.poll_transmit(at(50_000), &mut server.out));
     assert!(server.connection.is_drained());
 }
 

@@ -114,6 +114,18 @@ pub enum Scope {
     Stream,
 }
 
+impl<'a> Padded<'a> {
+    /// A payload without padding.
+    #[must_use]
+    #[inline]
+    pub const fn none(payload: &'a [u8]) -> Self {
+        Self {
+            content: payload,
+            offset: 0,
+        }
+    }
+}
+
 impl FrameHead {
     /// Reads a frame head; `None` if there are fewer than nine bytes. The reserved bit of the stream id is ignored.
     #[must_use]
