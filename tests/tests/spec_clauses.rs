@@ -10,14 +10,14 @@ use bytes::BytesMut;
 use kitewire_proto::dispatch::{
     MethodInfo, MethodKind, RegistrationProblem, ServiceInfo, ServiceRole, Services, Strictness,
 };
-use kitewire_proto::http2;
+use kitewire_proto::http::RequestLimits;
 use kitewire_proto::stream::lifecycle::{self, Act, Arrival, Consequence, Receiving, Sending};
 use kitewire_proto::wire::mesh::MeshHeader;
 use kitewire_proto::wire::ttheader::{Flags, HeaderWriter, string_key};
 use kitewire_proto::wire::{Codec, MessageType, Protocol, SequenceId, framed, kitex_protobuf, thrift_message};
 use kitewire_proto::{
     ApplicationException, CallError, CloseReason, DecodeError, DecodeErrorKind, EncodeError, ExceptionType, Instant,
-    Limits, Output, Refusal, RespondError, ServerConfig, ServerConnection, ServerEvent,
+    Limits, Output, Refusal, RespondError, ServerConfig, ServerConnection, ServerEvent, http1, http2,
 };
 use kitewire_tests::message::Message;
 use kitewire_tests::spec::{Spec, citations};
@@ -68,34 +68,25 @@ fn whoever_cites_a_clause_cites_one_that_exists() {
 #[test]
 fn every_limit_is_there_with_its_default() {
     let spec = Spec::parse(SPEC);
-    let shown = format!("{:#?}", Limits::default());
-    let fields: Vec<(String, String)> = shown
-        .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
-        .map(|(field, default)| (format!("`{field}`"), format!("`{default}`")))
-        .collect();
-    let rows: Vec<(String, String)> = spec
-        .table("limits")
-        .into_iter()
-        .map(|row| (row[0].to_owned(), row[1].to_owned()))
-        .collect();
-    assert_eq!(rows, fields);
-}
-
-#[test]
-fn every_http2_limit_is_there_with_its_default() {
-    let shown = format!("{:#?}", http2::Limits::default());
-    let fields: Vec<(String, String)> = shown
-        .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
-        .map(|(field, default)| (format!("`{field}`"), format!("`{default}`")))
-        .collect();
-    let rows: Vec<(String, String)> = Spec::parse(SPEC)
-        .table("HTTP/2 limits")
-        .into_iter()
-        .map(|row| (row[0].to_owned(), row[1].to_owned()))
-        .collect();
-    assert_eq!(rows, fields);
+    let tables = [
+        ("limits", format!("{:#?}", Limits::default())),
+        ("HTTP/2 limits", format!("{:#?}", http2::Limits::default())),
+        ("HTTP/1 limits", format!("{:#?}", http1::Limits::default())),
+        ("request limits", format!("{:#?}", RequestLimits::default())),
+    ];
+    for (table, shown) in tables {
+        let fields: Vec<(String, String)> = shown
+            .lines()
+            .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
+            .map(|(field, default)| (format!("`{field}`"), format!("`{default}`")))
+            .collect();
+        let rows: Vec<(String, String)> = spec
+            .table(table)
+            .into_iter()
+            .map(|row| (row[0].to_owned(), row[1].to_owned()))
+            .collect();
+        assert_eq!(rows, fields, "{table}");
+    }
 }
 
 #[test]

@@ -23,12 +23,13 @@ pub struct Fields {
     entries: Vec<Entry>,
 }
 
+/// Where a field ends in the text of its list; it begins where the one before it ends.
 #[derive(Clone, Copy)]
-struct Entry {
-    name_end: u32,
-    value_end: u32,
-    kind: FieldKind,
-    sensitivity: Sensitivity,
+pub(crate) struct Entry {
+    pub(crate) name_end: u32,
+    pub(crate) value_end: u32,
+    pub(crate) kind: FieldKind,
+    pub(crate) sensitivity: Sensitivity,
 }
 
 /// One name and its value.
@@ -245,10 +246,34 @@ impl Fields {
         });
     }
 
+    /// Adds ordinary fields whose names and values lie end to end in `text`; each item says where a name and its value
+    /// end there.
+    #[inline]
+    pub(crate) fn push_run(&mut self, text: &[u8], ends: impl Iterator<Item = (u32, u32, FieldKind)>) {
+        let base = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.extend_from_slice(text);
+        self.entries.extend(ends.map(|(name_end, value_end, kind)| Entry {
+            name_end: base.wrapping_add(name_end),
+            value_end: base.wrapping_add(value_end),
+            kind,
+            sensitivity: Sensitivity::Ordinary,
+        }));
+    }
+
+    /// The text of all fields, name and value after name and value, and where each ends in it.
+    #[inline]
+    pub(crate) fn parts(&self) -> (&[u8], &[Entry]) {
+        (&self.text, &self.entries)
+    }
+
     fn push_field(&mut self, name: &[u8], value: &[u8], sensitivity: Sensitivity) {
+        let kind = FieldKind::of(name, value);
         let start = self.text.len();
-        self.push_known(name, value, FieldKind::Regular, sensitivity);
-        if let Some(name) = self.text.get_mut(start..start.saturating_add(name.len())) {
+        self.push_known(name, value, kind, sensitivity);
+        // A name with capitals is among those.
+        if kind == FieldKind::InvalidName
+            && let Some(name) = self.text.get_mut(start..start.saturating_add(name.len()))
+        {
             name.make_ascii_lowercase();
             let kind = FieldKind::of(name, value);
             if let Some(entry) = self.entries.last_mut() {
@@ -267,16 +292,16 @@ impl Fields {
 impl FieldKind {
     /// Looks at a name in lower case and its value.
     pub(crate) fn of(name: &[u8], value: &[u8]) -> Self {
-        let Some((&first, rest)) = name.split_first() else {
-            return Self::InvalidName;
-        };
-        let plain = if first == b':' { rest } else { name };
-        if plain.is_empty() || !plain.iter().all(|byte| is_name_byte(*byte)) {
-            return Self::InvalidName;
+        match Self::of_name(name) {
+            Self::InvalidName => Self::InvalidName,
+            _ if !is_value(value) => Self::InvalidValue,
+            Self::ConnectionSpecific if name == b"te" && value.eq_ignore_ascii_case(b"trailers") => Self::TeTrailers,
+            kind => kind,
         }
-        if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-            return Self::InvalidValue;
-        }
+    }
+
+    /// The kind of a field with this name and a harmless value.
+    fn of_name(name: &[u8]) -> Self {
         match name {
             b":method" => Self::Method,
             b":scheme" => Self::Scheme,
@@ -284,17 +309,59 @@ impl FieldKind {
             b":path" => Self::Path,
             b":status" => Self::Status,
             b":protocol" => Self::Protocol,
-            [b':', ..] => Self::UnknownPseudo,
             b"content-length" => Self::ContentLength,
             b"content-type" => Self::ContentType,
             b"host" => Self::Host,
-            b"te" if value.eq_ignore_ascii_case(b"trailers") => Self::TeTrailers,
             b"te" | b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
                 Self::ConnectionSpecific
             }
-            _ => Self::Regular,
+            [b':', name @ ..] if is_name(name) => Self::UnknownPseudo,
+            name if is_name(name) => Self::Regular,
+            _ => Self::InvalidName,
         }
     }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name
+            .iter()
+            .all(|byte| NAME_BYTES.get(usize::from(*byte)).copied().unwrap_or(false))
+}
+
+/// Whether a value has none of the octets that RFC 9113 §8.2.1 forbids: NUL, CR, LF.
+fn is_value(value: &[u8]) -> bool {
+    const FOURTEENS: u64 = u64::from_ne_bytes([14; 8]);
+    const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Whether one of eight bytes is below 14, which are few: the three are looked for only then.
+    let low = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        word.wrapping_sub(FOURTEENS) & !word & HIGH_BITS != 0
+    };
+    let (words, rest) = value.as_chunks::<8>();
+    let is_plain = match value.last_chunk::<8>() {
+        Some(last) => !words.iter().chain([last]).any(low),
+        None => rest.iter().all(|byte| *byte > 13),
+    };
+    is_plain || !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+}
+
+static NAME_BYTES: [bool; 256] = name_bytes();
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "the compiler runs it, and reports what is out of bounds"
+)]
+const fn name_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_name_byte(byte as u8);
+        byte += 1;
+    }
+    table
 }
 
 /// The lower-case half of a token (RFC 9110 §5.6.2).

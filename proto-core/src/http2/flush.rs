@@ -18,17 +18,22 @@ use crate::wire::http2::{
 impl Connection {
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
     /// failed or stalled, whatever is left in `out` then.
+    #[inline]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        if self.life.abandoned {
-            return false;
-        }
         if out.is_empty() && self.output.is_empty() && self.ready.is_empty() {
             self.counts.handed = 0;
+            self.times.write = None;
             self.settle(now);
             if self.output.is_empty() {
-                self.times.write = None;
                 return false;
             }
+        }
+        self.transmit(now, out)
+    }
+
+    fn transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.life.abandoned {
+            return false;
         }
         let moved = out.len() < self.counts.handed || self.counts.handed == 0;
         self.counts.handed = out.len();

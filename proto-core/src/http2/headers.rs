@@ -225,8 +225,11 @@ impl Connection {
             if stream.interim > max_interim {
                 return self.break_stream(now, key, ErrorCode::ENHANCE_YOUR_CALM, "too many 1xx responses");
             }
-            let head = Box::new(fields);
-            return self.events.push_back(Event::Interim { id, head });
+            if !stream.released {
+                let head = Box::new(fields);
+                self.events.push_back(Event::Interim { id, head });
+            }
+            return;
         }
         // RFC 9110 §6.4.1: these never have content, whatever their content-length says.
         let bodiless = stream.head_request || matches!(facts.status, 204 | 304);
@@ -235,12 +238,15 @@ impl Connection {
             return self.break_stream(now, key, ErrorCode::PROTOCOL_ERROR, BODY_TOO_SHORT);
         }
         stream.receiving = Receiving::Body;
-        let size = self.count_section(&fields);
-        if let Some(stream) = self.streams.get_mut(key) {
-            stream.section_bytes = size;
-            stream.head = fields;
+        // The rest of a request may still be going out after its release.
+        if !stream.released {
+            let size = self.count_section(&fields);
+            if let Some(stream) = self.streams.get_mut(key) {
+                stream.section_bytes = size;
+                stream.head = fields;
+            }
+            self.events.push_back(Event::Answered { id });
         }
-        self.events.push_back(Event::Answered { id });
         if finish == Finish::Now {
             self.on_body_end(now, key);
         }

@@ -80,6 +80,7 @@ impl Connection {
             return;
         };
         stream.released = true;
+        stream.wants_room = false;
         if std::mem::take(&mut stream.charged) {
             self.budgets.refund(super::budget::Abuse::Resets, 1);
         }
@@ -217,7 +218,9 @@ impl<'a> SendHalf<'a> {
             return 0;
         };
         match lifecycle::sending(stream.sending, Act::Data) {
-            Consequence::Done(_) => connection.config.send_buffer.saturating_sub(stream.queued_bytes()),
+            Consequence::Done(_) if connection.counts.queued < connection.config.limits.max_memory => {
+                connection.config.send_buffer.saturating_sub(stream.queued_bytes())
+            }
             _ => 0,
         }
     }

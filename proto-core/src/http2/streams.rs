@@ -227,6 +227,8 @@ struct Index {
     /// Id zero is an empty place.
     places: Vec<(u32, u32)>,
     len: usize,
+    /// No entry lies further from its home.
+    farthest: usize,
 }
 
 impl Index {
@@ -264,17 +266,20 @@ impl Index {
         }
         self.len = self.len.saturating_sub(1);
         self.set(at, (0, 0));
+        if self.len == 0 {
+            self.farthest = 0;
+        }
         // Entries behind the hole move up, unless they would leave the way from their home.
         let mut hole = at;
         let mut at = self.next(hole);
         while let Some(&(found, key)) = self.places.get(at)
             && found != 0
         {
-            let home = self.home(found);
-            let mask = self.mask();
-            let from_home = at.wrapping_sub(home) & mask;
-            let from_hole = at.wrapping_sub(hole) & mask;
-            if from_home >= from_hole {
+            let from_hole = at.wrapping_sub(hole) & self.mask();
+            if from_hole > self.farthest {
+                break;
+            }
+            if self.distance(found, at) >= from_hole {
                 self.set(hole, (found, key));
                 self.set(at, (0, 0));
                 hole = at;
@@ -286,6 +291,7 @@ impl Index {
     fn grow(&mut self) {
         let size = self.places.len().saturating_mul(2).max(8);
         let old = std::mem::replace(&mut self.places, vec![(0, 0); size]);
+        self.farthest = 0;
         for (id, key) in old {
             if id != 0 {
                 self.place(id, key);
@@ -298,7 +304,14 @@ impl Index {
         while self.places.get(at).is_some_and(|(found, _)| *found != 0) {
             at = self.next(at);
         }
+        self.farthest = self.farthest.max(self.distance(id, at));
         self.set(at, (id, key));
+    }
+
+    /// How far `at` is from the home of `id`.
+    #[inline]
+    fn distance(&self, id: u32, at: usize) -> usize {
+        at.wrapping_sub(self.home(id)) & self.mask()
     }
 
     fn set(&mut self, at: usize, place: (u32, u32)) {

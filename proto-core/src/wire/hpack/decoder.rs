@@ -302,15 +302,8 @@ impl List<'_> {
         match self.room.checked_sub(text.len().saturating_add(overhead)) {
             Some(room) => {
                 self.room = room;
-                let mut rest = text;
-                let mut start = 0_u32;
-                for ends in ends {
-                    let (name_len, len) = (ends.name.wrapping_sub(start), ends.value.wrapping_sub(start));
-                    let (field, next) = rest.split_at_checked(len as usize).unwrap_or_default();
-                    let (name, value) = field.split_at_checked(name_len as usize).unwrap_or_default();
-                    self.fields.push_known(name, value, ends.kind, Sensitivity::Ordinary);
-                    (rest, start) = (next, ends.value);
-                }
+                let ends = ends.map(|ends| (ends.name, ends.value, ends.kind));
+                self.fields.push_run(text, ends);
             }
             None => self.drop_fields(),
         }

@@ -15,15 +15,15 @@ use crate::http::{Field, Fields, Sensitivity};
 
 /// The writing end of one direction of a connection.
 ///
-/// What it does with a field:
+/// A field that is in a table becomes an index. Of others,
 ///
-/// | field | representation |
-/// |---|---|
-/// | in a table | index |
-/// | [`Sensitivity::Sensitive`], `authorization`, `proxy-authorization`, `set-cookie`, `cookie` below 20 bytes | literal, never indexed: short secrets could be guessed from the size of blocks (RFC 7541 §7.1) |
-/// | a name whose values are rarely the same twice (`grpc-timeout`, `content-length`, `date`, …) | literal; indexed once if only so its name gets into a table |
-/// | an entry above ¾ of the table | literal |
-/// | anything else | literal that is indexed |
+/// - those that are [sensitive](Sensitivity::Sensitive) become never-indexed literals, and so do `authorization`,
+///   `proxy-authorization`, `set-cookie`, and `cookie` below 20 bytes: what is in the table could be guessed from the
+///   size of later blocks (RFC 7541 §7.1);
+/// - those whose values are rarely the same twice, such as `grpc-timeout`, `content-length` and `date`, become literals
+///   that are not indexed, except for the first one with a name that would be in no table otherwise;
+/// - those above three quarters of the table become literals that are not indexed;
+/// - all others, pseudo-header fields too, become literals that are indexed.
 ///
 /// Strings are in the Huffman code where that is shorter.
 pub struct Encoder {
@@ -36,6 +36,7 @@ pub struct Encoder {
     /// The size in use, and the lowest since the last block.
     size: u32,
     lowest: u32,
+    /// Runs of entries that were encoded lately, the last one found first.
     starts: [Start; 4],
 }
 
@@ -224,7 +225,7 @@ impl fmt::Debug for Encoder {
     }
 }
 
-/// A run of entries that was encoded lately.
+/// A run of entries.
 #[derive(Clone, Copy)]
 struct Start {
     sequence: u32,

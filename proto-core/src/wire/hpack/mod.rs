@@ -1,8 +1,8 @@
 //! HPACK, the header compression of HTTP/2 (RFC 7541).
 //!
 //! A [`Decoder`] and an [`Encoder`] each serve one direction of one connection and see its header blocks whole and in
-//! order. They work on [`Fields`]. What a field is to the protocol is told once, when its text comes over the wire;
-//! the dynamic table keeps the answer, so that a field that comes again as an index is only copied.
+//! order. They work on [`Fields`](crate::http::Fields). What a field is to the protocol is told once, when its text comes
+//! over the wire; the dynamic table keeps the answer, so that a field that comes again as an index is only copied.
 //!
 //! ```
 //! use kitewire_proto::http::Fields;
@@ -20,7 +20,7 @@
 //!     assert_eq!(decoder.decode(&block, 1024, &mut fields), Ok(Decoded::Complete));
 //!     assert_eq!(fields, request);
 //! }
-//! assert_eq!(sizes, [23, 4]);
+//! assert_eq!(sizes, [25, 4]);
 //! ```
 
 mod decoder;

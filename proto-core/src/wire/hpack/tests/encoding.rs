@@ -203,20 +203,20 @@ fn numbers_wrap_around() {
 fn tables_stay_equal_while_everything_changes() {
     let (mut encoder, mut decoder) = (Encoder::new(4096), Decoder::new(4096));
     let mut state = 7_u64;
-    let mut below = |bound: u64| {
+    let mut below = |bound: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) % bound
+        usize::try_from(state >> 33).unwrap() % bound
     };
     for _ in 0..3000 {
         if below(20) == 0 {
-            let size = [0, 40, 100, 300, 1000, 4096][below(6) as usize];
+            let size = [0, 40, 100, 300, 1000, 4096][below(6)];
             encoder.set_peer_max_table_size(size);
             decoder.set_max_table_size(size);
         }
         let mut fields = Fields::new();
         for _ in 0..below(12) {
             let name = format!("name-{}", below(12));
-            let value = "v".repeat(below(40) as usize) + &below(30).to_string();
+            let value = "v".repeat(below(40)) + &below(30).to_string();
             match below(10) {
                 0 => fields.push_sensitive(name, value),
                 1 => fields.push("grpc-timeout", value),
@@ -238,4 +238,20 @@ fn nothing_is_held_before_the_first_entry() {
         &list(&[(":method", "GET"), ("content-length", "7"), ("authorization", "a")]),
     );
     assert_eq!(encoder.capacity(), 0);
+}
+
+#[test]
+fn equal_hashes_cost_a_bounded_search() {
+    let (mut encoder, mut decoder) = (Encoder::new(1 << 20), Decoder::new(1 << 20));
+    encoder.set_peer_max_table_size(1 << 20);
+    // The hash looks at the beginning, the middle and the end.
+    let value = |number: usize| format!("12345678{number:08}12345678{}12345678", "-".repeat(8));
+    for _ in 0..2 {
+        for number in 0..1000 {
+            let fields = list(&[("x", &value(number))]);
+            let block = encode(&mut encoder, &fields);
+            assert_eq!(decode(&mut decoder, &block), Ok(fields));
+        }
+    }
+    assert_eq!(check(&mut encoder, &mut decoder, &list(&[("x", &value(999))])), [0xbe]);
 }
