@@ -98,3 +98,13 @@ pub const SERVER_ALLOCATIONS: Bound = Bound::AtMost(0.0);
 pub const WRITES: Bound = Bound::AtMost(0.05);
 /// Heap bytes of the server for one idle connection.
 pub const IDLE_CONNECTION: Bound = Bound::AtMost(2048.0);
+/// Our instructions for a unary HTTP/2 exchange, divided by the h2 crate's.
+pub const HTTP2_UNARY: Bound = Bound::AtMost(0.333);
+/// Our instructions for a message on an HTTP/2 stream, divided by the h2 crate's.
+pub const HTTP2_MESSAGE: Bound = Bound::AtMost(0.25);
+/// Allocations for a message on an HTTP/2 stream.
+pub const HTTP2_MESSAGE_ALLOCATIONS: Bound = Bound::AtMost(0.0);
+/// Heap bytes of one end of an idle HTTP/2 connection.
+pub const HTTP2_IDLE_CONNECTION: Bound = Bound::AtMost(4096.0);
+/// Heap bytes of one end for an idle HTTP/2 stream, beyond its header fields.
+pub const HTTP2_IDLE_STREAM: Bound = Bound::AtMost(512.0);

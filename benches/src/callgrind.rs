@@ -39,9 +39,18 @@ pub fn record_file(name: &str) -> PathBuf {
 /// A command that runs `program` under callgrind and leaves the record in `record`.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>, core: Core, record: &Path) -> Command {
+    command_without(program, core, record, &[])
+}
+
+/// The same, but what happens in `functions` is not counted. A star stands for any part of a name.
+#[must_use]
+pub fn command_without(program: impl AsRef<OsStr>, core: Core, record: &Path, functions: &[&str]) -> Command {
     let mut command = pinned(VALGRIND.name, core);
     command
         .args(["--quiet", "--tool=callgrind"])
+        .args(functions.iter().map(|function| format!("--toggle-collect={function}")))
+        // Behind the others, which would have counting begin switched off.
+        .arg("--collect-atstart=yes")
         .arg(format!("--callgrind-out-file={}", record.display()))
         .arg(program.as_ref())
         // `rep movsb` counts one instruction per byte, which no processor takes; this makes memcpy not use it.

@@ -1,4 +1,4 @@
-//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `core` and `memory` are made of.
+//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `core`, `http2` and `memory` are made of.
 //!
 //! README.md of this crate says how they measure and how to read them.
 
@@ -7,6 +7,7 @@ pub mod callgrind;
 pub mod cases;
 pub mod echo;
 pub mod engine;
+pub mod http2;
 pub mod peers;
 pub mod pingpong;
 pub mod process;

@@ -76,6 +76,16 @@ fn build_volo() -> Result<PathBuf, Failure> {
     Ok(target.join("release/bench-volo"))
 }
 
+/// Builds the two programs of `peers/http2` and tells the folder they are in.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_http2() -> Result<PathBuf, Failure> {
+    let target = peers_folder();
+    run(&mut cargo_build(&benches_folder().join("peers/http2"), &target))?;
+    Ok(target.join("release"))
+}
+
 fn build_kitex() -> Result<PathBuf, Failure> {
     if !GO.is_present() {
         return Err(GO.missing().into());
