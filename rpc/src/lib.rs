@@ -109,6 +109,7 @@
 //! | what a handler knows about its caller | [`Call`] |
 //! | what a handler may answer, and what a caller may get | [`Error`] |
 //! | options of a server, graceful stop | [`Server`], [`ServerHandle`] |
+//! | plain HTTP requests on the same port | [`Server::http`], [`HttpHandler`] |
 //! | options of a client, pools, multiplexing | [`Client`], [`ClientBuilder`] |
 //! | options of one call | [`ClientCall`] |
 //! | tests without a socket | [`Client::in_process`] |
@@ -132,6 +133,7 @@ pub mod service;
 mod text;
 
 pub use bytes;
+pub use http;
 pub use kitewire_proto as proto;
 pub use kitewire_proto::dispatch::{MethodInfo, MethodKind, RegistrationError, RegistrationProblem, ServiceInfo};
 pub use kitewire_proto::thrift;
@@ -150,7 +152,7 @@ pub use prost;
 pub use call::{Call, Cancelled};
 pub use client::{CallResult, Client, ClientBuilder, ClientCall, FullCall, Oneway, PoolOptions, Response};
 pub use error::{Error, ErrorKind};
-pub use server::{BindError, Bound, Notice, Server, ServerHandle, ServerStats, Unfinished};
+pub use server::{BindError, Bound, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished};
 #[cfg(feature = "protobuf")]
 pub use service::Protobuf;
 pub use service::{Dispatch, Registration, UnknownHandler};

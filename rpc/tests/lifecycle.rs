@@ -300,13 +300,18 @@ async fn bytes_that_are_no_protocol_end_the_connection_and_are_noticed() {
     let (sender, mut notices) = mpsc::unbounded_channel();
     let server = run(Server::new(Tokio)
         .register(EchoServer::new(handler))
+        .serve_http(Switch::Off)
         .observe(move |notice| {
             if let Notice::Closed { reason, .. } = notice {
                 let _ = sender.send((*reason).clone());
             }
         }))
     .await;
-    for bytes in ["GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+    for bytes in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02\0\x01\0\x01\x7c",
+    ] {
         let mut socket = TcpStream::connect(server.address.to_string()).await.unwrap();
         socket.write_all(bytes.as_bytes()).await.unwrap();
         let mut answer = Vec::new();

@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use common::web::Http1;
 use common::{EchoClient, EchoServer, bounded, handler, patient, run};
+use kitewire::bytes::Bytes;
+use kitewire::http::{Request, Response};
 use kitewire::runtime::{BytesMut, Io, IoSlice, Listener};
 use kitewire::{Address, Client, Dispatch, Instant, Notice, Runtime, Server};
 use kitewire_tokio::{Tokio, TokioIo, TokioListener, TokioTimer};
@@ -163,6 +166,26 @@ async fn answers_of_one_turn_share_a_write() {
             );
         }
     }
+}
+
+/// The same rule for plain requests.
+#[tokio::test]
+async fn responses_of_one_turn_share_a_write() {
+    let watched = Watched::default();
+    let (handler, _controls) = handler();
+    let server = Server::new(watched.clone())
+        .register(EchoServer::new(handler))
+        .http(|_: Request<Bytes>| async { Response::new(Bytes::from_static(b"hello")) });
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let mut client = Http1::connect(&bound.local_addr().unwrap()).await;
+    tokio::spawn(bound.run());
+    let requests = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n".repeat(100);
+    client.send(requests).await;
+    for _ in 0..100 {
+        assert_eq!(client.answer().await.text(), "hello");
+    }
+    let writes = watched.writes.load(Ordering::Relaxed);
+    assert!(writes <= 3, "{writes} writes for 100 requests read at once");
 }
 
 #[tokio::test]

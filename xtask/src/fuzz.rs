@@ -119,10 +119,7 @@ fn fuzz(programs: &Path, name: &str, seconds: u32) -> Done {
     if seeds.is_dir() {
         program.arg(&seeds);
     }
-    let words = root().join("fuzz/kitex.dict");
-    if words.is_file() {
-        program.arg(format!("-dict={}", words.display()));
-    }
+    program.arg(format!("-dict={}", dictionary(name).display()));
     program.args([
         format!("-max_total_time={seconds}"),
         format!("-artifact_prefix={}/", artifacts.display()),
@@ -150,6 +147,17 @@ fn fuzz(programs: &Path, name: &str, seconds: u32) -> Done {
     }
     println!("ok   fuzz {name}: {}", summary(&log));
     Ok(())
+}
+
+/// The words of the protocol that a target is named after.
+fn dictionary(name: &str) -> PathBuf {
+    let protocol = name.split('_').next().unwrap_or(name);
+    let own = root().join(format!("fuzz/{protocol}.dict"));
+    if own.is_file() {
+        own
+    } else {
+        root().join("fuzz/kitex.dict")
+    }
 }
 
 /// How much the run did, from libFuzzer's closing lines.

@@ -1,4 +1,5 @@
-//! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them.
+//! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them. `cargo xtask interop http`:
+//! has Go's `net/http` send plain requests to our server, between calls of the Kitex client.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,6 +24,24 @@ pub(crate) fn run(arguments: &[&str]) -> Done {
             .args(["run", "--quiet", "--package", "kitewire-interop", "--", "--peer"])
             .arg(peer)
             .args(arguments),
+    )
+}
+
+pub(crate) fn http() -> Done {
+    GO.check()?;
+    let folder = root().join("tests/interop");
+    peers(&folder)?;
+    run_command(
+        Command::new("go")
+            .args(["build", "-o", "bin/plainhttp", "./plainhttp"])
+            .current_dir(&folder),
+    )?;
+    run_command(
+        cargo()
+            .args(["run", "--quiet", "--package", "kitewire-interop", "--", "--plain"])
+            .arg(folder.join("bin/plainhttp"))
+            .arg("--peer")
+            .arg(folder.join("bin/peer")),
     )
 }
 

@@ -59,4 +59,4 @@ const CORE: &str = "kitewire-proto";
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// None of these reads a clock, opens a socket or starts a thread. A new one is looked at before it is written here.
-const ALLOWED: [&str; 6] = [CORE, "bytes", "crc32c", "simdutf8", "slab", "smallvec"];
+const ALLOWED: [&str; 6] = [CORE, "bytes", "crc32c", "httparse", "simdutf8", "slab"];

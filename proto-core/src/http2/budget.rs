@@ -92,7 +92,10 @@ impl Bucket {
     #[cold]
     fn leak(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_since(self.leaked).as_nanos();
-        let gone = elapsed.saturating_mul(u128::from(self.limit)) / const { EMPTY_AFTER.as_nanos() };
+        let gone = elapsed
+            .saturating_mul(u128::from(self.limit))
+            .checked_div(EMPTY_AFTER.as_nanos())
+            .unwrap_or(0);
         if gone > 0 {
             self.used = self.used.saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX));
             self.leaked = now;

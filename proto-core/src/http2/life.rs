@@ -36,6 +36,8 @@ pub(super) struct Life {
     pub(super) peer_last: Option<StreamId>,
     /// What the peer's GOAWAY complained of.
     pub(super) peer_error: Option<(ErrorCode, Box<str>)>,
+    /// The last stream that our own GOAWAY has named. It must not go up again (RFC 9113 §6.8).
+    pub(super) named_last: Option<StreamId>,
     pub(super) drain: Option<Drain>,
     pub(super) closed: Option<CloseReason>,
     /// Nobody takes any more bytes, those in the caller's transmit list included.
@@ -79,6 +81,7 @@ impl Life {
             keep_alive_unanswered: false,
             peer_last: None,
             peer_error: None,
+            named_last: None,
             drain: None,
             closed: None,
             abandoned: false,
@@ -177,6 +180,7 @@ impl Connection {
             && drain.step != Step::Final
         {
             drain.step = Step::Final;
+            self.life.named_last = Some(last);
             let text = drain.text;
             self.writer().go_away(last, ErrorCode::NO_ERROR, text);
         }
@@ -245,7 +249,7 @@ impl Connection {
         if self.is_closed() {
             return;
         }
-        let last = self.last_peer;
+        let last = self.life.named_last.unwrap_or(self.last_peer);
         self.writer().go_away(last, code, text);
         self.end_all(reason);
     }

@@ -16,7 +16,7 @@ use kitewire_runtime::IoSlice;
 
 use super::request::CallHead;
 use crate::Error;
-use crate::server::{Budget, Link, Serving, Shared};
+use crate::server::{Budget, Engine, Link, Serving, Shared};
 
 /// Services to call directly.
 pub(crate) struct InProcess {

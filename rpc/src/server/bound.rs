@@ -242,7 +242,7 @@ impl fmt::Debug for ServerHandle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// Calls that were still running, and were not answered.
+    /// Calls and plain requests that were still running, and were not answered.
     pub calls: usize,
 }
 

@@ -1,7 +1,7 @@
 //! The task of one server connection: socket, clock and handlers around the sans-IO connection.
 //!
 //! One turn: due timeouts, finished handlers, then read and handle what there is, then one write for all of it, then
-//! sleep. A turn's work is bounded; what is left over waits for the next one.
+//! sleep. A turn's work is bounded; what is left over waits for the next one. Turns are the same for every protocol.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,19 +9,36 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use kitewire_proto::{CloseReason, Demand, Disconnect, Instant, ServerConnection, Shutdown, Transmit};
+use kitewire_proto::wire::detect::{Detection, detect};
+use kitewire_proto::{Demand, Disconnect, Instant, ServerConnection, Shutdown, Transmit};
 use kitewire_runtime::{Io, IoSlice, Runtime};
 
+use super::engine::{Budget, Engine};
 use super::link::Link;
-use super::serving::{Background, Budget, Serving};
+use super::plain::HttpServing;
+use super::serving::Serving;
 use super::shared::{Shared, Stop};
 use crate::alarm::{Alarm, is_known};
 use crate::buffers::Input;
 
 pub(crate) struct Driver<R: Runtime> {
+    speaks: Speaks,
+    line: Line<R>,
+}
+
+/// What the connection speaks.
+#[expect(clippy::large_enum_variant, reason = "connections of the large kind are the many")]
+enum Speaks {
+    /// Also as long as nothing is known: this engine waits for the bytes that tell, within its deadline, and refuses
+    /// what nobody speaks.
+    PingPong(Serving),
+    Http(Box<HttpServing>),
+}
+
+/// Everything about the connection that does not depend on what it speaks.
+struct Line<R: Runtime> {
     runtime: R,
     io: R::Io,
-    serving: Serving,
     link: Arc<Link>,
     /// The key to leave the server with.
     key: usize,
@@ -31,6 +48,8 @@ pub(crate) struct Driver<R: Runtime> {
     /// This task, as others know it.
     task: Option<Waker>,
     phase: Phase,
+    /// The first bytes may still turn out to be HTTP.
+    undecided: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +68,23 @@ enum Phase {
 enum Read {
     Progress,
     Waiting,
+    /// The first bytes are HTTP.
+    Http(Box<HttpServing>),
+}
+
+/// What became of an exchange with the socket.
+enum Exchanged {
+    All,
+    /// There was more to do than the budget allowed.
+    Part,
+    Http(Box<HttpServing>),
+}
+
+/// How a turn ended.
+enum Turn {
+    Over(Poll<()>),
+    /// The connection goes on with another engine.
+    Http(Box<HttpServing>),
 }
 
 impl<R: Runtime> Driver<R> {
@@ -59,117 +95,140 @@ impl<R: Runtime> Driver<R> {
         let connection = ServerConnection::new(Arc::clone(&server.services), Arc::clone(&server.config), now);
         let alarm = Alarm::new(runtime.timer());
         Self {
-            runtime,
-            io,
-            serving: Serving::new(connection, Arc::clone(&link)),
-            link,
-            key,
-            input: Input::new(),
-            out: Transmit::new(),
-            alarm,
-            task: None,
-            phase: Phase::Serving,
+            speaks: Speaks::PingPong(Serving::new(connection, Arc::clone(&link))),
+            line: Line {
+                runtime,
+                io,
+                link,
+                key,
+                input: Input::new(),
+                out: Transmit::new(),
+                alarm,
+                task: None,
+                phase: Phase::Serving,
+                undecided: true,
+            },
         }
     }
+}
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+impl<R: Runtime> Line<R> {
+    fn turn<E: Engine>(&mut self, engine: &mut E, cx: &mut Context<'_>) -> Turn {
         let now = self.runtime.now();
         if !is_known(self.task.as_ref(), cx) {
             self.link.adopt(cx.waker());
             self.task = Some(cx.waker().clone());
         }
         if self.link.take_attention() {
-            self.obey_server(now);
-            self.serving.collect(now);
+            self.obey_server(engine, now);
+            engine.collect(now);
         }
         if self.alarm.has_gone_off(now) {
-            self.serving.connection.handle_timeout(now, &mut self.input.bytes);
+            engine.handle_timeout(now, &mut self.input.bytes);
             if self.alarm.is_quiet(now) {
-                self.serving.release_memory();
+                engine.release_memory();
                 self.out.release();
             }
         }
-        self.serving.resume(now, cx);
-        let more = self.exchange(now, cx);
-        self.link.set_calls(self.serving.connection.open_calls());
-        if self.serving.connection.is_drained() {
-            return self.end(now, cx);
+        engine.resume(now, cx);
+        let more = match self.exchange(engine, now, cx) {
+            Exchanged::All => false,
+            Exchanged::Part => true,
+            Exchanged::Http(serving) => return Turn::Http(serving),
+        };
+        self.link.set_calls(engine.open_calls());
+        if engine.is_drained() {
+            return Turn::Over(self.end(engine, now, cx));
         }
         if more {
             cx.waker().wake_by_ref();
         }
-        self.serving.rest();
+        engine.rest();
         self.input.rest();
-        let due = self
-            .serving
-            .connection
+        let due = engine
             .poll_timeout()
             .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         self.alarm.arm(due, cx);
-        Poll::Pending
+        Turn::Over(Poll::Pending)
     }
 
-    fn obey_server(&mut self, now: Instant) {
+    fn obey_server<E: Engine>(&self, engine: &mut E, now: Instant) {
         match self.link.server().stop_state() {
             Stop::Serving => {}
-            Stop::Graceful(until) => self.serving.connection.shutdown(now, Shutdown::Graceful { until }),
-            Stop::AtOnce => self.serving.connection.shutdown(now, Shutdown::Immediate),
+            Stop::Graceful(until) => engine.shutdown(now, Shutdown::Graceful { until }),
+            Stop::AtOnce => engine.shutdown(now, Shutdown::Immediate),
         }
     }
 
-    /// Reads, handles and writes until nothing more can be done. Returns whether that was for want of budget.
-    fn exchange(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    /// Reads, handles and writes until nothing more can be done.
+    fn exchange<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>) -> Exchanged {
         let mut budget = Budget::new();
         loop {
             let runtime = &self.runtime;
-            let spawn = |work: Background| runtime.spawn(work);
-            self.serving.handle_events(now, cx, &mut budget, Some(&spawn));
-            let demand = self.serving.connection.read_demand();
+            let spawn = |work: E::Background| runtime.spawn(work);
+            engine.handle_events(now, cx, &mut budget, Some(&spawn));
+            let demand = engine.read_demand();
             let spent = budget.is_spent();
             match demand {
                 Demand::Receive if !spent => {
-                    self.serving.connection.receive(now, &mut self.input.bytes);
+                    engine.receive(now, &mut self.input.bytes);
                     continue;
                 }
-                Demand::Read if !spent => {
-                    if let Read::Progress = self.read(now, cx, &mut budget) {
-                        continue;
-                    }
-                }
+                Demand::Read if !spent => match self.read(engine, now, cx, &mut budget) {
+                    Read::Progress => continue,
+                    Read::Waiting => {}
+                    Read::Http(serving) => return Exchanged::Http(serving),
+                },
                 _ => {}
             }
-            let wrote = self.write(now, cx);
+            let wrote = self.write(engine, now, cx);
             if spent {
-                return true;
+                return Exchanged::Part;
             }
-            let connection = &self.serving.connection;
             // Room for output ends a pause, and sending the last byte can end the connection.
-            let resumed = demand == Demand::Pause && connection.read_demand() != Demand::Pause;
-            let ended = connection.is_drained() && self.serving.closed.is_none();
+            let resumed = demand == Demand::Pause && engine.read_demand() != Demand::Pause;
+            let ended = engine.is_drained() && engine.closed().is_none();
             if !wrote || !(resumed || ended) {
-                return false;
+                return Exchanged::All;
             }
         }
     }
 
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>, budget: &mut Budget) -> Read {
+    fn read<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>, budget: &mut Budget) -> Read {
         match self.input.poll_read(&mut self.io, cx) {
             Poll::Pending => return Read::Waiting,
-            Poll::Ready(Ok(0)) => self.serving.connection.handle_disconnect(now, Disconnect::ReadEnd),
+            Poll::Ready(Ok(0)) => engine.handle_disconnect(now, Disconnect::ReadEnd),
             Poll::Ready(Ok(read)) => {
                 self.alarm.touch(now);
                 budget.spend_bytes(read);
-                self.serving.connection.receive(now, &mut self.input.bytes);
+                if self.undecided
+                    && let Some(serving) = self.recognise(now)
+                {
+                    return Read::Http(serving);
+                }
+                engine.receive(now, &mut self.input.bytes);
             }
-            Poll::Ready(Err(_)) => self.serving.connection.handle_disconnect(now, Disconnect::ReadFailed),
+            Poll::Ready(Err(_)) => engine.handle_disconnect(now, Disconnect::ReadFailed),
         }
         Read::Progress
     }
 
+    /// What to go on with if the first bytes are HTTP, those taken in.
+    fn recognise(&mut self, now: Instant) -> Option<Box<HttpServing>> {
+        let Detection::Protocol(protocol) = detect(&self.input.bytes) else {
+            return None;
+        };
+        self.undecided = false;
+        let mut serving = Box::new(HttpServing::new(&self.link, protocol, now)?);
+        self.obey_server(&mut *serving, now);
+        serving.receive(now, &mut self.input.bytes);
+        Some(serving)
+    }
+
     /// Writes what there is. Returns whether the socket took any of it, or failed.
-    fn write(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    fn write<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>) -> bool {
         let mut wrote = false;
-        while self.serving.connection.poll_transmit(now, &mut self.out) {
+        while engine.poll_transmit(now, &mut self.out) {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let used = self.out.slices(&mut slices);
             match self.io.poll_write(cx, &slices[..used]) {
@@ -180,7 +239,7 @@ impl<R: Runtime> Driver<R> {
                 }
                 Poll::Ready(_) => {
                     self.out = Transmit::new();
-                    self.serving.connection.handle_disconnect(now, Disconnect::WriteFailed);
+                    engine.handle_disconnect(now, Disconnect::WriteFailed);
                     return true;
                 }
             }
@@ -189,21 +248,11 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// The connection has said everything.
-    fn end(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let peer_may_still_send = matches!(
-            self.serving.closed,
-            Some(
-                CloseReason::Malformed(_)
-                    | CloseReason::Refused
-                    | CloseReason::ProtocolNotServed(_)
-                    | CloseReason::LimitReached(_)
-                    | CloseReason::TimedOut(_)
-            )
-        );
+    fn end<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let runtime = &self.runtime;
-        let spawn = |work: Background| runtime.spawn(work);
-        self.serving.abandon(Some(&spawn));
-        if !peer_may_still_send {
+        let spawn = |work: E::Background| runtime.spawn(work);
+        engine.abandon(Some(&spawn));
+        if !engine.lingers() {
             return Poll::Ready(());
         }
         let until = now + LINGER;
@@ -245,16 +294,25 @@ impl<R: Runtime> Future for Driver<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        match this.phase {
-            Phase::Lingering { until } => return this.linger(cx, until),
-            Phase::Serving if this.link.has_attention() => {
-                this.phase = Phase::Gathering;
+        match this.line.phase {
+            Phase::Lingering { until } => return this.line.linger(cx, until),
+            Phase::Serving if this.line.link.has_attention() => {
+                this.line.phase = Phase::Gathering;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Phase::Serving | Phase::Gathering => this.phase = Phase::Serving,
+            Phase::Serving | Phase::Gathering => this.line.phase = Phase::Serving,
         }
-        this.turn(cx)
+        loop {
+            let turn = match &mut this.speaks {
+                Speaks::PingPong(serving) => this.line.turn(serving, cx),
+                Speaks::Http(serving) => this.line.turn(&mut **serving, cx),
+            };
+            match turn {
+                Turn::Over(poll) => return poll,
+                Turn::Http(serving) => this.speaks = Speaks::Http(serving),
+            }
+        }
     }
 }
 
@@ -263,8 +321,11 @@ impl<R: Runtime> Unpin for Driver<R> {}
 
 impl<R: Runtime> Drop for Driver<R> {
     fn drop(&mut self) {
-        self.serving.abandon(None);
-        self.link.server().leave(self.key);
+        match &mut self.speaks {
+            Speaks::PingPong(serving) => serving.abandon(None),
+            Speaks::Http(serving) => serving.abandon(None),
+        }
+        self.line.link.server().leave(self.line.key);
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod bound;
 mod driver;
+mod engine;
 mod link;
+mod plain;
 mod serving;
 mod shared;
 
@@ -13,8 +15,10 @@ use kitewire_proto::{Limits, Multiplex, ServerConfig, Switch};
 use kitewire_runtime::{Address, Listener, Runtime};
 
 pub use bound::{Bound, ServerHandle, Unfinished};
+pub(crate) use engine::{Budget, Engine};
 pub(crate) use link::Link;
-pub(crate) use serving::{Budget, Serving};
+pub use plain::{HttpHandler, PeerAddress};
+pub(crate) use serving::Serving;
 pub(crate) use shared::{Fixed, Shared};
 pub use shared::{Notice, ServerStats};
 
@@ -24,7 +28,7 @@ use shared::Observer;
 /// A server to be: services and settings, until [`Self::bind`] makes it listen.
 ///
 /// One port serves every service and every transport: bare, framed and TTHeader messages, Thrift and Protobuf, one call
-/// at a time or many at once.
+/// at a time or many at once. It answers plain HTTP requests too: see [`Self::http`].
 ///
 /// ```no_run
 /// # use kitewire::{Server, Registration, Runtime};
@@ -42,6 +46,7 @@ pub struct Server<R> {
     unknown: Option<Box<dyn Method>>,
     observer: Option<Observer>,
     config: ServerConfig,
+    plain: plain::Settings,
 }
 
 impl Server<()> {
@@ -61,6 +66,7 @@ impl<R> Server<R> {
             unknown: None,
             observer: None,
             config: ServerConfig::default(),
+            plain: plain::Settings::new(),
         }
     }
 
@@ -130,6 +136,7 @@ impl<R> Server<R> {
         Ok(Fixed {
             services: self.table.build()?,
             config: self.config,
+            plain: self.plain.fix(&self.registered),
             registered: self.registered,
             unknown: self.unknown,
             observer: self.observer,

@@ -7,8 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use kitewire_proto::{CallId, CloseReason, Instant, ServerConnection, ServerEvent, Target};
+use bytes::BytesMut;
+use kitewire_proto::{
+    CallId, CloseReason, Deadline, Demand, Disconnect, Instant, ServerConnection, ServerEvent, Shutdown, Target,
+    Transmit,
+};
 
+use super::engine::{Budget, Engine, Spawn};
 use super::link::{Done, Link};
 use super::shared::Notice;
 use crate::Call;
@@ -31,23 +36,13 @@ pub(crate) struct Serving {
     /// Finished handlers taken from the link; empty between turns, kept for its memory.
     batch: Vec<Done>,
     /// Why the connection is over.
-    pub(crate) closed: Option<CloseReason>,
+    closed: Option<CloseReason>,
 }
-
-/// Runs handlers in tasks of their own, where there are any.
-pub(crate) type Spawn<'a> = &'a dyn Fn(Background);
 
 /// A handler on its way through a task of its own. Its result goes back to the connection as it is.
 pub(crate) struct Background {
     work: Option<Done>,
     link: Arc<Link>,
-}
-
-/// How much may still be done before others get their turn.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    calls: u32,
-    bytes: usize,
 }
 
 impl Serving {
@@ -66,104 +61,7 @@ impl Serving {
         }
     }
 
-    /// Answers the calls whose handlers have finished in tasks of their own.
-    pub(crate) fn collect(&mut self, now: Instant) {
-        let mut batch = std::mem::take(&mut self.batch);
-        self.link.take_done(&mut batch);
-        for done in batch.drain(..) {
-            self.spawned.remove(&done.id);
-            self.respond(now, done);
-        }
-        self.batch = batch;
-    }
-
-    /// Polls the handler that waits here.
-    pub(crate) fn resume(&mut self, now: Instant, cx: &mut Context<'_>) {
-        if let Some(mut waiting) = self.waiting.take() {
-            match waiting.slot.poll(cx) {
-                Poll::Ready(()) => self.respond(now, waiting),
-                Poll::Pending => self.waiting = Some(waiting),
-            }
-        }
-    }
-
-    /// Does what the connection's events ask for, as far as `budget` allows. Without `spawn` every handler stays here.
-    pub(crate) fn handle_events(
-        &mut self,
-        now: Instant,
-        cx: &mut Context<'_>,
-        budget: &mut Budget,
-        spawn: Option<Spawn<'_>>,
-    ) {
-        while !budget.is_spent() {
-            let Some(event) = self.connection.poll_event() else {
-                return;
-            };
-            match event {
-                ServerEvent::Opened { id } => {
-                    budget.calls = budget.calls.saturating_sub(1);
-                    self.open(now, cx, id, spawn);
-                }
-                ServerEvent::Cancelled { id, reason } => {
-                    let waits_here = self.waiting.as_ref().is_some_and(|waiting| waiting.id == id);
-                    if waits_here || self.spawned.contains(&id) {
-                        self.link.cancel(id, reason);
-                    }
-                }
-                ServerEvent::Refused(refusal) => {
-                    let peer = self.link.peer();
-                    self.link.server().notice(&Notice::Refused {
-                        peer,
-                        refusal: &refusal,
-                    });
-                }
-                ServerEvent::Closed { reason } => {
-                    let peer = self.link.peer();
-                    self.link.server().notice(&Notice::Closed { peer, reason: &reason });
-                    if reason == CloseReason::Shutdown {
-                        self.link
-                            .server()
-                            .count_cut_off(self.spawned.len() + usize::from(self.waiting.is_some()));
-                    }
-                    self.closed = Some(reason);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The connection's task goes to sleep: free slots go back to their methods.
-    pub(crate) fn rest(&mut self) {
-        for (_, slot) in self.spares.drain(..) {
-            slot.recycle();
-        }
-    }
-
-    /// Gives back what an idle connection does not need.
-    pub(crate) fn release_memory(&mut self) {
-        self.rest();
-        self.spares = Vec::new();
-        self.batch = Vec::new();
-        if self.spawned.is_empty() {
-            self.spawned = HashSet::default();
-        }
-        self.connection.release_memory();
-    }
-
-    /// The connection is over. Handlers run on, for nobody: those in tasks of their own do so anyway, and the one that
-    /// waits here gets one, where there are any.
-    pub(crate) fn abandon(&mut self, spawn: Option<Spawn<'_>>) {
-        self.link.close();
-        if let Some(waiting) = self.waiting.take() {
-            match spawn {
-                Some(spawn) => self.send_off(waiting, spawn),
-                None => waiting.slot.recycle(),
-            }
-        }
-        self.rest();
-    }
-
-    fn open(&mut self, now: Instant, cx: &mut Context<'_>, id: CallId, spawn: Option<Spawn<'_>>) {
+    fn open(&mut self, now: Instant, cx: &mut Context<'_>, id: CallId, spawn: Option<Spawn<'_, Background>>) {
         let Some(incoming) = self.connection.request(id) else {
             return;
         };
@@ -197,7 +95,7 @@ impl Serving {
         }
     }
 
-    fn send_off(&mut self, work: Done, spawn: Spawn<'_>) {
+    fn send_off(&mut self, work: Done, spawn: Spawn<'_, Background>) {
         self.spawned.insert(work.id);
         spawn(Background {
             work: Some(work),
@@ -223,6 +121,166 @@ impl Serving {
         } else {
             slot.recycle();
         }
+    }
+}
+
+impl Engine for Serving {
+    type Background = Background;
+
+    #[inline]
+    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        self.connection.receive(now, input);
+    }
+
+    #[inline]
+    fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        self.connection.handle_disconnect(now, why);
+    }
+
+    #[inline]
+    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut) {
+        self.connection.handle_timeout(now, input);
+    }
+
+    #[inline]
+    fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        self.connection.shutdown(now, how);
+    }
+
+    #[inline]
+    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        self.connection.poll_transmit(now, out)
+    }
+
+    #[inline]
+    fn poll_timeout(&self) -> Option<Deadline> {
+        self.connection.poll_timeout()
+    }
+
+    #[inline]
+    fn read_demand(&self) -> Demand {
+        self.connection.read_demand()
+    }
+
+    #[inline]
+    fn is_drained(&self) -> bool {
+        self.connection.is_drained()
+    }
+
+    fn collect(&mut self, now: Instant) {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.link.take_done(&mut batch);
+        for done in batch.drain(..) {
+            self.spawned.remove(&done.id);
+            self.respond(now, done);
+        }
+        self.batch = batch;
+    }
+
+    fn resume(&mut self, now: Instant, cx: &mut Context<'_>) {
+        if let Some(mut waiting) = self.waiting.take() {
+            match waiting.slot.poll(cx) {
+                Poll::Ready(()) => self.respond(now, waiting),
+                Poll::Pending => self.waiting = Some(waiting),
+            }
+        }
+    }
+
+    fn handle_events(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        spawn: Option<Spawn<'_, Background>>,
+    ) {
+        while !budget.is_spent() {
+            let Some(event) = self.connection.poll_event() else {
+                return;
+            };
+            match event {
+                ServerEvent::Opened { id } => {
+                    budget.spend_call();
+                    self.open(now, cx, id, spawn);
+                }
+                ServerEvent::Cancelled { id, reason } => {
+                    let waits_here = self.waiting.as_ref().is_some_and(|waiting| waiting.id == id);
+                    if waits_here || self.spawned.contains(&id) {
+                        self.link.cancel(id, reason);
+                    }
+                }
+                ServerEvent::Refused(refusal) => {
+                    let peer = self.link.peer();
+                    self.link.server().notice(&Notice::Refused {
+                        peer,
+                        refusal: &refusal,
+                    });
+                }
+                ServerEvent::Closed { reason } => {
+                    let peer = self.link.peer();
+                    self.link.server().notice(&Notice::Closed { peer, reason: &reason });
+                    if reason == CloseReason::Shutdown {
+                        self.link
+                            .server()
+                            .count_cut_off(self.spawned.len() + usize::from(self.waiting.is_some()));
+                    }
+                    self.closed = Some(reason);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[inline]
+    fn open_calls(&self) -> usize {
+        self.connection.open_calls()
+    }
+
+    #[inline]
+    fn closed(&self) -> Option<&CloseReason> {
+        self.closed.as_ref()
+    }
+
+    fn lingers(&self) -> bool {
+        matches!(
+            self.closed,
+            Some(
+                CloseReason::Malformed(_)
+                    | CloseReason::Refused
+                    | CloseReason::ProtocolNotServed(_)
+                    | CloseReason::LimitReached(_)
+                    | CloseReason::TimedOut(_)
+            )
+        )
+    }
+
+    /// Free slots go back to their methods.
+    fn rest(&mut self) {
+        for (_, slot) in self.spares.drain(..) {
+            slot.recycle();
+        }
+    }
+
+    fn release_memory(&mut self) {
+        self.rest();
+        self.spares = Vec::new();
+        self.batch = Vec::new();
+        if self.spawned.is_empty() {
+            self.spawned = HashSet::default();
+        }
+        self.connection.release_memory();
+    }
+
+    /// Handlers run on, for nobody: those in tasks of their own do so anyway, and the one that waits here gets one, where
+    /// there are any.
+    fn abandon(&mut self, spawn: Option<Spawn<'_, Background>>) {
+        self.link.close();
+        if let Some(waiting) = self.waiting.take() {
+            match spawn {
+                Some(spawn) => self.send_off(waiting, spawn),
+                None => waiting.slot.recycle(),
+            }
+        }
+        self.rest();
     }
 }
 
@@ -261,26 +319,5 @@ impl Future for Background {
     }
 }
 
-impl Budget {
-    pub(crate) const fn new() -> Self {
-        Self {
-            calls: MAX_CALLS,
-            bytes: MAX_BYTES,
-        }
-    }
-
-    pub(crate) const fn is_spent(&self) -> bool {
-        self.calls == 0 || self.bytes == 0
-    }
-
-    pub(crate) const fn spend_bytes(&mut self, read: usize) {
-        self.bytes = self.bytes.saturating_sub(read);
-    }
-}
-
-/// Calls that one wake of a connection starts at most.
-const MAX_CALLS: u32 = 256;
-/// Bytes that one wake of a connection reads at most.
-const MAX_BYTES: usize = 512 * 1024;
 /// Free slots that a connection keeps for itself within a turn.
 const MAX_SPARES: usize = 4;

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use kitewire_proto::dispatch::Services;
+use kitewire_proto::http2::ErrorCode;
 use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target};
 use kitewire_runtime::Address;
 use slab::Slab;
 
 use super::link::Link;
+use super::plain::Plain;
 use crate::service::{Dispatch, Method, Registration};
 
 /// Something that a server's owner may want to log or count. See [`Server::observe`](crate::Server::observe).
@@ -23,6 +25,25 @@ pub enum Notice<'a> {
         peer: Option<&'a Address>,
         /// What was wrong.
         refusal: &'a Refusal,
+    },
+    /// A plain HTTP request was answered without its handler, or with 500 in its stead: it broke a rule or a limit, the
+    /// handler panicked, the handler's response cannot be sent.
+    HttpRefused {
+        /// Who sent it.
+        peer: Option<&'a Address>,
+        /// The status code of the answer.
+        status: u16,
+        /// What was wrong.
+        why: &'a str,
+    },
+    /// A stream of an HTTP/2 connection was reset before its request was whole.
+    HttpRejected {
+        /// Who opened it.
+        peer: Option<&'a Address>,
+        /// The code of the reset.
+        code: ErrorCode,
+        /// What was wrong.
+        why: &'a str,
     },
     /// A connection has ended.
     Closed {
@@ -45,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) registered: Vec<Registration>,
     pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) plain: Option<Plain>,
     pub(crate) observer: Option<Observer>,
     pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
     /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
@@ -78,7 +100,7 @@ pub(crate) enum Stop {
 pub struct ServerStats {
     /// Connections that are open.
     pub connections: usize,
-    /// Calls that are open, over all connections.
+    /// Calls and plain requests that are open, over all connections.
     pub calls: usize,
 }
 
@@ -88,6 +110,7 @@ pub(crate) struct Fixed {
     pub(crate) config: ServerConfig,
     pub(crate) registered: Vec<Registration>,
     pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) plain: Option<Plain>,
     pub(crate) observer: Option<Observer>,
 }
 
@@ -98,6 +121,7 @@ impl Shared {
             config: Arc::new(fixed.config),
             registered: fixed.registered,
             unknown: fixed.unknown,
+            plain: fixed.plain,
             observer: fixed.observer,
             clock: Box::new(clock),
             stop: AtomicU64::new(SERVING),

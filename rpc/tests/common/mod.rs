@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod site;
+pub mod web;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

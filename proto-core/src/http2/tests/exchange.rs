@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::wire::http2::Flags;
 
 #[test]
 fn a_unary_exchange_tells_both_sides_everything_once() {
@@ -67,7 +68,7 @@ fn a_request_without_a_body_is_readable_at_once() {
 #[test]
 fn pushes_of_one_turn_share_a_frame_and_the_end_goes_with_it() {
     let mut peer = Peer::client(Config::default());
-    peer.headers(1, &post("/"), crate::wire::http2::Flags::NONE);
+    peer.headers(1, &post("/"), Flags::NONE);
     let id = StreamId::new(1);
     let mut sender = peer.connection.sender(id).unwrap();
     sender.respond(&ok(), Finish::Later).unwrap();
@@ -76,13 +77,13 @@ fn pushes_of_one_turn_share_a_frame_and_the_end_goes_with_it() {
     sender.finish().unwrap();
     assert_eq!(peer.seen(), ["HEADERS 1", "DATA 1 8 END_STREAM"]);
 
-    peer.headers(3, &post("/"), crate::wire::http2::Flags::NONE);
+    peer.headers(3, &post("/"), Flags::NONE);
     let mut sender = peer.connection.sender(StreamId::new(3)).unwrap();
     sender.respond(&ok(), Finish::Later).unwrap();
     sender.finish().unwrap();
     assert_eq!(peer.seen(), ["HEADERS 3", "DATA 3 0 END_STREAM"], "never on HEADERS");
 
-    peer.headers(5, &post("/"), crate::wire::http2::Flags::NONE);
+    peer.headers(5, &post("/"), Flags::NONE);
     let mut sender = peer.connection.sender(StreamId::new(5)).unwrap();
     sender.respond(&ok(), Finish::Later).unwrap();
     sender.push_bytes(&Bytes::from(vec![1; 10_000]), Finish::Later).unwrap();
@@ -249,7 +250,7 @@ fn every_split_of_the_input_gives_the_same_events() {
     }
     bytes.extend(peer::frame(
         crate::wire::http2::FrameType::RST_STREAM,
-        crate::wire::http2::Flags::NONE,
+        Flags::NONE,
         3,
         &[0, 0, 0, 8],
     ));
@@ -266,4 +267,55 @@ fn every_split_of_the_input_gives_the_same_events() {
         let mut peer = Peer::client(Config::default());
         assert_eq!(run(&mut peer, size), whole, "in pieces of {size}");
     }
+}
+
+#[test]
+fn a_released_stream_has_only_its_end_to_tell() {
+    let mut peer = Peer::server(Config::default());
+    let id = peer.connection.open(peer.now, &post("/"), Finish::Later).unwrap();
+    let mut sender = peer.connection.sender(id).unwrap();
+    while sender.push(&[0; 1000], Finish::Later).is_ok() {}
+    sender.finish().unwrap();
+    peer.connection.release(id);
+    peer.headers(1, &Fields::response(103), Flags::NONE);
+    peer.headers(1, &ok(), Flags::NONE);
+    peer.headers(1, &trailers(), Flags::END_STREAM);
+    peer.send(|frames| {
+        frames.window_update(StreamId::CONNECTION, 1_000_000);
+        frames.window_update(id, 1_000_000);
+    });
+    peer.seen();
+    let outcome = Outcome::Complete;
+    assert_eq!(peer.events(), [Event::Ended { id, outcome }]);
+}
+
+#[test]
+fn a_response_whose_body_is_too_short_is_not_shown() {
+    let mut peer = Peer::server(Config::default());
+    let id = peer.connection.open(peer.now, &post("/"), Finish::Now).unwrap();
+    let mut head = ok();
+    head.push("content-length", "5");
+    peer.headers(1, &head, Flags::END_STREAM);
+    let outcome = reset(
+        ErrorCode::PROTOCOL_ERROR,
+        Initiator::Engine("less body than content-length"),
+    );
+    assert_eq!(peer.events(), [Event::Ended { id, outcome }]);
+}
+
+#[test]
+fn no_error_is_no_answer() {
+    let mut peer = Peer::client(Config::default());
+    peer.headers(1, &post("/"), Flags::END_STREAM);
+    peer.events();
+    let id = StreamId::new(1);
+    peer.connection.sender(id).unwrap().cancel(ErrorCode::NO_ERROR);
+    let outcome = reset(ErrorCode::NO_ERROR, Initiator::Application);
+    assert_eq!(peer.events(), [Event::Ended { id, outcome }]);
+
+    let mut peer = Peer::server(Config::default());
+    let id = peer.connection.open(peer.now, &post("/"), Finish::Now).unwrap();
+    peer.connection.sender(id).unwrap().cancel(ErrorCode::NO_ERROR);
+    let outcome = reset(ErrorCode::NO_ERROR, Initiator::Application);
+    assert_eq!(peer.events(), [Event::Ended { id, outcome }]);
 }

@@ -83,6 +83,25 @@ fn a_full_queue_takes_nothing_and_tells_when_there_is_room() {
 }
 
 #[test]
+fn a_stream_has_no_room_when_the_others_fill_the_memory() {
+    let mut config = Config::default();
+    config.limits.max_memory = 100_000;
+    let mut pair = Pair::with(config, Config::default());
+    let filler = pair.open(Finish::Later);
+    let other = pair.open(Finish::Later);
+    pair.client
+        .sender(filler)
+        .unwrap()
+        .push(&[1; 200_000], Finish::Later)
+        .unwrap();
+    let mut sender = pair.client.sender(other).unwrap();
+    assert_eq!(sender.capacity(), 0);
+    assert_eq!(sender.push(&[1], Finish::Later), Err(SendError::Full));
+    pair.carry();
+    assert_eq!(pair.client_events(), [Event::Writable { id: other }]);
+}
+
+#[test]
 fn streams_take_turns_a_frame_each() {
     let mut peer = Peer::client(Config::default());
     peer.send(|frames| {

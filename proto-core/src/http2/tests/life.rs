@@ -37,6 +37,19 @@ fn a_graceful_stop_takes_what_is_on_its_way_and_ends_with_the_last_stream() {
 }
 
 #[test]
+fn the_last_stream_that_was_named_stays_the_last() {
+    let mut peer = Peer::client(Config::default());
+    peer.headers(1, &post("/"), Flags::NONE);
+    let until = peer.now + 60 * SECOND;
+    peer.connection.shutdown(peer.now, Shutdown::Graceful { until });
+    peer.frame(FrameType::PING, Flags::ACK, 0, &[1, 6, 1, 8, 0, 3, 3, 9]);
+    peer.headers(3, &post("/"), Flags::NONE);
+    peer.connection.shutdown(peer.now, Shutdown::Immediate);
+    let last = peer.seen().pop();
+    assert_eq!(last.as_deref(), Some("GOAWAY 1 NO_ERROR shut down"));
+}
+
+#[test]
 fn a_graceful_stop_ends_at_its_deadline() {
     let config = Config {
         drain_code: ErrorCode(1000),

@@ -1,13 +1,15 @@
-//! The Go program as a server and as a client: a child process each, spoken to in JSON lines, gone when its handle is dropped.
+//! The Go programs as servers and as clients: a child process each, spoken to in JSON lines, gone when its handle is dropped.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot};
@@ -73,18 +75,31 @@ impl GoServer {
 }
 
 /// A Kitex client in a process of its own.
-pub(crate) struct GoClient {
+pub(crate) type GoClient = GoWorker<Call, Outcome>;
+
+/// A program that answers each JSON line with one, in any order, in a process of its own.
+pub(crate) struct GoWorker<Q, A> {
     // Kept for its kill on drop.
     _child: Child,
-    calls: mpsc::UnboundedSender<Vec<u8>>,
-    waiting: Waiting,
+    lines: mpsc::UnboundedSender<Vec<u8>>,
+    waiting: Waiting<A>,
     next: AtomicU64,
+    questions: PhantomData<fn(Q)>,
 }
 
-impl GoClient {
-    pub(crate) fn start(peer: &Path) -> Result<Self, String> {
-        let (child, mut input, mut results) = spawn(peer, &["client"])?;
-        let (calls, mut queue) = mpsc::unbounded_channel::<Vec<u8>>();
+/// A line with a number that its answer has, too.
+pub(crate) trait Numbered {
+    fn id(&mut self) -> &mut u64;
+}
+
+impl<Q, A> GoWorker<Q, A>
+where
+    Q: Numbered + Serialize,
+    A: Numbered + DeserializeOwned + Send + 'static,
+{
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let (child, mut input, mut results) = spawn(program, arguments)?;
+        let (lines, mut queue) = mpsc::unbounded_channel::<Vec<u8>>();
         tokio::spawn(async move {
             while let Some(line) = queue.recv().await {
                 if input.write_all(&line).await.is_err() {
@@ -96,47 +111,59 @@ impl GoClient {
         let answers = Arc::clone(&waiting);
         tokio::spawn(async move {
             while let Ok(Some(line)) = results.next_line().await {
-                let Ok(outcome) = serde_json::from_str::<Outcome>(&line) else {
+                let Ok(mut answer) = serde_json::from_str::<A>(&line) else {
                     break;
                 };
                 let sender = answers
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .remove(&outcome.id);
+                    .remove(answer.id());
                 if let Some(sender) = sender {
                     // The caller may have given up.
-                    let _ = sender.send(outcome);
+                    let _ = sender.send(answer);
                 }
             }
             answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         });
         Ok(Self {
             _child: child,
-            calls,
+            lines,
             waiting,
             next: AtomicU64::new(1),
+            questions: PhantomData,
         })
     }
 
-    pub(crate) async fn call(&self, mut call: Call) -> Result<Outcome, String> {
-        call.id = self.next.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn call(&self, mut question: Q) -> Result<A, String> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        *question.id() = id;
         let (sender, receiver) = oneshot::channel();
         self.waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(call.id, sender);
-        let mut line = serde_json::to_vec(&call).map_err(|error| error.to_string())?;
+            .insert(id, sender);
+        let mut line = serde_json::to_vec(&question).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        self.calls
-            .send(line)
-            .map_err(|_| "the Kitex client is gone".to_owned())?;
+        self.lines.send(line).map_err(|_| "the Go client is gone".to_owned())?;
         receiver
             .await
-            .map_err(|_| "the Kitex client ended before its answer".to_owned())
+            .map_err(|_| "the Go client ended before its answer".to_owned())
     }
 }
 
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Outcome>>>>;
+impl Numbered for Call {
+    fn id(&mut self) -> &mut u64 {
+        &mut self.id
+    }
+}
+
+impl Numbered for Outcome {
+    fn id(&mut self) -> &mut u64 {
+        &mut self.id
+    }
+}
+
+type Waiting<A> = Arc<Mutex<HashMap<u64, oneshot::Sender<A>>>>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

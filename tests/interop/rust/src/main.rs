@@ -2,7 +2,7 @@
 //!
 //! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
 //! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour; `--own` runs ours against ours
-//! and needs no program.
+//! and needs no program. `--plain PROGRAM` has Go's `net/http` send plain requests to the port that answers the calls, instead.
 
 mod call;
 mod cases;
@@ -11,6 +11,7 @@ mod go;
 mod lanes;
 mod ours;
 mod peers;
+mod plain;
 mod proxy;
 mod report;
 mod steps;
@@ -42,6 +43,12 @@ async fn main() -> ExitCode {
                 eprintln!("{panic}");
             }
         }));
+    }
+    if let Some(program) = &options.plain {
+        return match plain::run(program, &options.peer).await {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
     }
     let mut report = Report::default();
     let mut peers = Peers::new(options.peer.clone());
@@ -109,6 +116,7 @@ async fn judge(
 
 struct Options {
     peer: PathBuf,
+    plain: Option<PathBuf>,
     only: Option<String>,
     list: bool,
     directions: Vec<Direction>,
@@ -118,6 +126,7 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             peer: PathBuf::new(),
+            plain: None,
             only: None,
             list: false,
             directions: vec![Direction::KitexToOurs, Direction::OursToKitex],
@@ -125,6 +134,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--peer" => options.peer = arguments.next().ok_or("--peer needs a program")?.into(),
+                "--plain" => options.plain = Some(arguments.next().ok_or("--plain needs a program")?.into()),
                 "--only" => options.only = Some(arguments.next().ok_or("--only needs a word")?),
                 "--list" => options.list = true,
                 "--reference" => options.directions = vec![Direction::KitexToKitex],

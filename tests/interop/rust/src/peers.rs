@@ -93,7 +93,7 @@ impl Peers {
     /// A client of a lane's own: one process for Kitex.
     pub(crate) fn client(&self, side: Side) -> Result<Arc<Client>, String> {
         match side {
-            Side::Kitex => Ok(Arc::new(Client::Kitex(GoClient::start(&self.program)?))),
+            Side::Kitex => Ok(Arc::new(Client::Kitex(GoClient::start(&self.program, &["client"])?))),
             Side::Ours => Ok(Arc::new(Client::Ours(OurClient::default()))),
         }
     }

@@ -7,6 +7,7 @@ mod samples;
 mod script;
 mod server;
 mod services;
+mod site;
 
 pub(crate) use client::OurClient;
 pub(crate) use server::OurServer;

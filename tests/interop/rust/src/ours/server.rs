@@ -8,6 +8,7 @@ use kitewire::{Call, Codec, Error, Multiplex, Server, ServerHandle, Switch, Toki
 use super::client::build;
 use super::script::Script;
 use super::services::registration;
+use super::site::site;
 use crate::call::{ServerConfig, Stopped};
 
 /// A running server; ends at once when dropped.
@@ -24,6 +25,7 @@ impl OurServer {
         let script = Script::new(next);
         let switch = |on| if on { Switch::On } else { Switch::Off };
         let mut server = Server::new(Tokio)
+            .http(site)
             .meta(switch(config.ttheader_meta))
             .crc32c(switch(config.crc32c))
             .deadline_from_header(switch(config.deadline_from_header))

@@ -1,0 +1,91 @@
+//! What the driver asks of a protocol: a sans-IO connection and the handlers of what comes in over it.
+
+use std::future::Future;
+use std::task::Context;
+
+use bytes::BytesMut;
+use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
+
+/// A connection with its handlers. The first block of verbs is the connection's own, the second concerns handlers.
+pub(crate) trait Engine {
+    /// A handler on its way through a task of its own.
+    type Background: Future<Output = ()> + Send + 'static;
+
+    fn receive(&mut self, now: Instant, input: &mut BytesMut);
+    fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
+    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut);
+    fn shutdown(&mut self, now: Instant, how: Shutdown);
+    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
+    fn poll_timeout(&self) -> Option<Deadline>;
+    fn read_demand(&self) -> Demand;
+    fn is_drained(&self) -> bool;
+
+    /// Answers what handlers in tasks of their own have finished.
+    fn collect(&mut self, now: Instant);
+
+    /// Polls the handler that waits here, if there is one.
+    fn resume(&mut self, now: Instant, cx: &mut Context<'_>);
+
+    /// Does what the connection's events ask for, as far as `budget` allows. Without `spawn` every handler stays here.
+    fn handle_events(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+        spawn: Option<Spawn<'_, Self::Background>>,
+    );
+
+    /// Requests that are not answered.
+    fn open_calls(&self) -> usize;
+
+    /// Why the connection is over, once that has been told.
+    fn closed(&self) -> Option<&CloseReason>;
+
+    /// Whether the peer may still send although the connection is over.
+    fn lingers(&self) -> bool;
+
+    /// The connection's task goes to sleep.
+    fn rest(&mut self);
+
+    /// Gives back what an idle connection does not need.
+    fn release_memory(&mut self);
+
+    /// The connection is over, and nobody waits for its handlers any more.
+    fn abandon(&mut self, spawn: Option<Spawn<'_, Self::Background>>);
+}
+
+/// Runs handlers in tasks of their own, where there are any.
+pub(crate) type Spawn<'a, B> = &'a dyn Fn(B);
+
+/// How much may still be done before others get their turn.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    calls: u32,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(crate) const fn new() -> Self {
+        Self {
+            calls: MAX_CALLS,
+            bytes: MAX_BYTES,
+        }
+    }
+
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.calls == 0 || self.bytes == 0
+    }
+
+    pub(crate) const fn spend_call(&mut self) {
+        self.calls = self.calls.saturating_sub(1);
+    }
+
+    pub(crate) const fn spend_bytes(&mut self, read: usize) {
+        self.bytes = self.bytes.saturating_sub(read);
+    }
+}
+
+/// Calls that one wake of a connection starts at most.
+const MAX_CALLS: u32 = 256;
+/// Bytes that one wake of a connection reads at most.
+const MAX_BYTES: usize = 512 * 1024;
