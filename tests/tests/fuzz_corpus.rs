@@ -23,13 +23,25 @@ const CONNECTIONS: [Target; 2] = [
     ("client_connection", fuzz::client_connection),
 ];
 
+/// Targets whose seeds are five bytes of choices and what a client sends, in words of our own.
+const TEXTS: [Target; 1] = [("http1", fuzz::http1)];
+
+/// Targets whose seeds are header blocks, each behind its length.
+const BLOCKS: [Target; 1] = [("hpack", fuzz::hpack)];
+
 /// Targets whose seeds are IDL.
 const IDL: [Target; 1] = [("idl_parser", fuzz::idl_parser)];
 
 #[test]
 fn every_seed_passes() {
     let mut failed = Vec::new();
-    for (name, target) in CODECS.into_iter().chain(CONNECTIONS).chain(IDL) {
+    for (name, target) in CODECS
+        .into_iter()
+        .chain(CONNECTIONS)
+        .chain(TEXTS)
+        .chain(BLOCKS)
+        .chain(IDL)
+    {
         let seeds = seeds(name);
         assert!(!seeds.is_empty(), "{name} has no seeds");
         for seed in seeds {
@@ -57,6 +69,10 @@ fn write_seeds() {
             write_streams(file, &connection.steps);
         }
     }
+    HPACK_SEEDS.into_iter().for_each(write_blocks);
+    for (name, text) in HTTP1_SEEDS {
+        write("http1", name, &[&[0, 1, 2, 3, 4], text.as_bytes()].concat());
+    }
 }
 
 /// One file of `tests/vectors/pingpong` for every kind of message.
@@ -73,6 +89,44 @@ const SEEDS: [&str; 12] = [
     "mux",
     "mux-shutdown",
     "oneway-ttheader-meta",
+];
+
+/// Files of `tests/vectors/grpc` with many kinds of header fields.
+const HPACK_SEEDS: [&str; 6] = [
+    "err-status-details",
+    "gzip-unary",
+    "max-streams",
+    "metadata-unary",
+    "raw-upper-case-header",
+    "thrift-unary",
+];
+
+/// Requests of every kind.
+const HTTP1_SEEDS: [(&str, &str); 7] = [
+    ("get", "GET /a?b=c HTTP/1.1\r\nHost: a:80\r\nAccept: */*\r\n\r\n"),
+    ("head-close", "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+    (
+        "pipelined",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n\
+         GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+    ),
+    (
+        "length",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
+    ),
+    (
+        "expect",
+        "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+    ),
+    (
+        "chunked",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"b\"\r\nhello\r\n\
+         0\r\nX-Sum: 1\r\n\r\n",
+    ),
+    (
+        "both-lengths",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
 ];
 
 fn write_frame(file: &str, index: usize, step: &Step<'_>) {
@@ -105,6 +159,29 @@ fn write_streams(file: &str, steps: &[Step<'_>]) {
         }
         bytes.truncate(2048);
         write(name, file, &bytes);
+    }
+}
+
+fn write_blocks(file: &str) {
+    let vectors = folder("grpc");
+    let vector = vectors
+        .iter()
+        .find(|vector| vector.file == format!("grpc/{file}.json"))
+        .expect("the vector is there");
+    for connection in vector.connections() {
+        for from in ["client", "server"] {
+            let mut seed = Vec::new();
+            for step in connection.steps.iter().filter(|step| step.from == from) {
+                let is_head = step.decoded.is_some_and(|decoded| decoded["type"] == "HEADERS");
+                if let Some([_, _, _, _, _, _, _, _, _, block @ ..]) = step.bytes.as_deref().filter(|_| is_head) {
+                    seed.push(u8::try_from(block.len()).expect("the block is short"));
+                    seed.extend_from_slice(block);
+                }
+            }
+            // What it goes on with when the peer makes the table small.
+            seed.extend([u8::MAX, 0x01, 0x90, 4, 0x3f, 0x45, 0x82, 0x84]);
+            write("hpack", &format!("{file}-{from}"), &seed);
+        }
     }
 }
 

@@ -2,15 +2,15 @@
 
 /// A small random generator (SplitMix64). Its seed is part of the fuzzer's input.
 #[derive(Clone, Debug)]
-pub(super) struct Choices(u64);
+pub(crate) struct Choices(u64);
 
 impl Choices {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A number below `bound`, 0 for a bound of 0.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Choices {
     }
 
     /// The length of the next piece of `left` bytes: often tiny, sometimes everything.
-    pub(super) fn piece(&mut self, left: usize) -> usize {
+    pub(crate) fn piece(&mut self, left: usize) -> usize {
         let bound = match self.below(4) {
             0 => 1,
             1 => 8,

@@ -2,10 +2,22 @@
 //!
 //! Each function panics when a property does not hold, and does the same whenever it is given the same bytes.
 
-mod choices;
+pub(crate) mod choices;
 mod client;
 mod codecs;
 mod dynamic;
+mod hpack;
+mod http1;
+mod http2_chaos;
+mod http2_client;
+#[cfg(feature = "h2")]
+mod http2_differential;
+mod http2_frames;
+mod http2_output;
+mod http2_passive;
+mod http2_script;
+mod http2_server;
+mod http_exchanges;
 #[cfg(feature = "idl")]
 mod idl;
 mod server;
@@ -13,6 +25,14 @@ mod server;
 pub use client::client_connection;
 pub use codecs::{detection, kitex_protobuf, thrift_reader, ttheader};
 pub use dynamic::{Dynamic, Fields};
+pub use hpack::hpack;
+pub use http_exchanges::http_exchanges;
+pub use http1::http1;
+pub use http2_client::http2_client;
+#[cfg(feature = "h2")]
+pub use http2_differential::{http2_differences, http2_differences_of, http2_differential};
+pub use http2_frames::http2_frames;
+pub use http2_server::http2_server;
 #[cfg(feature = "idl")]
 pub use idl::idl_parser;
 pub use server::server_connection;

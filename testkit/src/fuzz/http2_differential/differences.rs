@@ -1,0 +1,570 @@
+//! Where the `h2` crate and we differ, and what RFC 9113 says about it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use kitewire_proto::http::Fields;
+use kitewire_proto::wire::hpack::{Decoded, Decoder};
+use kitewire_proto::wire::http2::{ErrorCode, Flags, FrameHead, FrameType, HEAD_LEN, PREFACE, Payload, Setting, parse};
+
+use super::super::http2_script::{Side, Step};
+use super::view::{End, View};
+use Verdict::{Connection, Failed, Ignored, Stream, Taken};
+
+/// A known difference.
+pub(super) struct Difference {
+    pub(super) name: &'static str,
+    /// The clause that decides, and how.
+    pub(super) clause: &'static str,
+    /// How much cannot be compared any more.
+    pub(super) ends: Ends,
+    pub(super) applies: fn(&Case, ours: Verdict, theirs: Verdict) -> bool,
+}
+
+/// What came of a frame, as far as it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It ended the connection.
+    Connection(ErrorCode),
+    /// It ended its stream.
+    Stream(ErrorCode),
+    /// It ended its stream for the application; the peer, which had ended it too, is not told.
+    Failed,
+    /// The application saw something of it, or the peer got an answer.
+    Taken,
+    /// Nothing.
+    Ignored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// The stream of the frame.
+    Stream,
+    /// Everything.
+    Comparison,
+}
+
+/// The frame that both have just got, and what is known about it.
+pub(super) struct Case {
+    side: Side,
+    bytes: Vec<u8>,
+    /// The step is bytes, rather than what the application does.
+    is_frame: bool,
+    /// The peer has said what header lists it takes.
+    advised: bool,
+    /// Streams that the application has reset.
+    cancelled: BTreeSet<u32>,
+    head: Option<FrameHead>,
+    decoder: Decoder,
+    block: Vec<u8>,
+    /// What the frame completed: a header list, or an error of its encoding.
+    section: Option<Result<Fields, String>>,
+    /// The frame is HEADERS or PRIORITY that names its own stream.
+    pub(super) self_dependent: bool,
+    /// What we say was wrong.
+    pub(super) complaint: String,
+    before: View,
+}
+
+pub(super) static DIFFERENCES: &[Difference] = &[
+    Difference {
+        name: "a length that a frame type does not allow",
+        clause: "RFC 9113 §4.2 asks for FRAME_SIZE_ERROR; h2 says PROTOCOL_ERROR",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| ours == Connection(ErrorCode::FRAME_SIZE_ERROR) && theirs == PROTOCOL,
+    },
+    Difference {
+        name: "a header block that cannot be decoded",
+        clause: "RFC 9113 §4.3 asks for COMPRESSION_ERROR; h2 says PROTOCOL_ERROR",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| ours == Connection(ErrorCode::COMPRESSION_ERROR) && theirs == PROTOCOL,
+    },
+    Difference {
+        name: "an initial window above 2^31-1",
+        clause: "RFC 9113 §6.5.2 asks for FLOW_CONTROL_ERROR; h2 says PROTOCOL_ERROR",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::SETTINGS) && ours == Connection(ErrorCode::FLOW_CONTROL_ERROR) && theirs == PROTOCOL
+        },
+    },
+    Difference {
+        name: "a stream that depends on itself",
+        clause: "RFC 9113 §4.3: the header block is decoded all the same; h2 drops it",
+        ends: Ends::Comparison,
+        applies: |case, _, _| case.self_dependent,
+    },
+    Difference {
+        name: "a header block that is not whole",
+        clause: "RFC 9113 §4.3: a block is decoded when its last frame is there; h2 judges each fragment",
+        ends: Ends::Comparison,
+        applies: |case, ours, _| case.is_open_block() && ours == Ignored,
+    },
+    Difference {
+        name: "body before the response",
+        clause: "RFC 9113 §8.1.1 asks for a stream error; h2 ends the connection",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::DATA) && ours == Stream(ErrorCode::PROTOCOL_ERROR) && theirs == PROTOCOL
+        },
+    },
+    Difference {
+        name: "a header list far above the limit",
+        clause: "RFC 9113 §10.5.1 leaves the answer open; h2 ends the connection at four times the limit, we the stream",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            let broken = ours == Connection(ErrorCode::COMPRESSION_ERROR);
+            (broken || case.is_large() && !matches!(ours, Connection(_)))
+                && theirs == Connection(ErrorCode::ENHANCE_YOUR_CALM)
+        },
+    },
+    Difference {
+        name: "a header list at the limit or above",
+        clause: "RFC 9113 §6.5.2 and §10.5.1: a list of the announced size is taken, a larger one refused in some way; h2 \
+                 answers both with 431 and drops what it has of trailers",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.is_large() && !matches!(ours, Connection(_)) && !matches!(theirs, Connection(_))
+        },
+    },
+    Difference {
+        name: "a field that the http crate has no place for",
+        clause: "RFC 9113 §8.1.1 asks for a stream error; h2 ends the connection",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| ours != Taken && theirs == PROTOCOL && case.has_unfit_field(),
+    },
+    Difference {
+        name: "a control character in a value",
+        clause: "RFC 9113 §8.2.1 forbids NUL, CR and LF only; h2 ends the connection over the others too",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| ours == Taken && theirs == PROTOCOL && case.has_control_character(),
+    },
+    Difference {
+        name: "a frame after the end",
+        clause: "RFC 9113 §5.1, half-closed (remote), asks for a stream error STREAM_CLOSED; h2 says PROTOCOL_ERROR, for a \
+                 stream or for the connection",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| {
+            ours == Stream(ErrorCode::STREAM_CLOSED) && matches!(theirs, PROTOCOL | Stream(ErrorCode::PROTOCOL_ERROR))
+        },
+    },
+    Difference {
+        name: "a frame on a closed stream",
+        clause: "RFC 9113 §5.1, closed, has a connection error STREAM_CLOSED; h2 has PROTOCOL_ERROR or a stream error",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| {
+            ours == Connection(ErrorCode::STREAM_CLOSED) && matches!(theirs, PROTOCOL | Stream(_))
+        },
+    },
+    Difference {
+        name: "nothing on a stream that the peer has reset",
+        clause: "RFC 9113 §5.1, closed, allows to discard it; h2 answers DATA without a byte with RST_STREAM too",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::DATA) && ours == Ignored && theirs == Stream(ErrorCode::STREAM_CLOSED)
+        },
+    },
+    Difference {
+        name: "a frame on a stream that was never opened",
+        clause: "RFC 9113 §5.1 and §5.1.1 ask for a connection error; h2 resets the stream, or does nothing if the id was \
+                 passed over",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            ours == PROTOCOL
+                && !matches!(theirs, Connection(_))
+                && !case.before.streams.contains_key(&case.stream().unwrap_or(0))
+                && case.complaint.contains("a frame on a")
+        },
+    },
+    Difference {
+        name: "PRIORITY of a wrong length",
+        clause: "RFC 9113 §6.3 asks for a stream error FRAME_SIZE_ERROR; h2 ends the connection",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::PRIORITY) && matches!(ours, Stream(_) | Connection(_) | Ignored) && theirs == PROTOCOL
+        },
+    },
+    Difference {
+        name: "a window that nobody sends into",
+        clause: "RFC 9113 §6.9.1: no window is above 2^31-1; h2 does not keep it for a half that has ended",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| {
+            matches!(
+                ours,
+                Stream(ErrorCode::FLOW_CONTROL_ERROR) | Connection(ErrorCode::FLOW_CONTROL_ERROR)
+            ) && matches!(theirs, Ignored | Taken)
+        },
+    },
+    Difference {
+        name: "a server that allows push",
+        clause: "RFC 9113 §6.5.2: a server does not set SETTINGS_ENABLE_PUSH to 1; h2 lets it pass",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| case.is(FrameType::SETTINGS) && ours == PROTOCOL && theirs == Taken,
+    },
+    Difference {
+        name: "a table size that changes three times",
+        clause: "RFC 7541 §4.2: at most two updates stand in one block; h2 takes any number",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            ours == Connection(ErrorCode::COMPRESSION_ERROR)
+                && !matches!(theirs, Connection(_))
+                && case.complaint.contains("table size updates in one block")
+        },
+    },
+    Difference {
+        name: "the last bytes of a body that is too short",
+        clause: "RFC 9113 §8.1.1 leaves it open how much of a malformed message is seen; h2 withholds them",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::DATA) && ours == Stream(ErrorCode::PROTOCOL_ERROR) && ours == theirs
+        },
+    },
+    Difference {
+        name: "content where there is none",
+        clause: "RFC 9110 §6.4.1: 204 and 304 have no content, and RFC 9113 §8.1.1 counts it; h2 lets it pass",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::DATA) && ours == Stream(ErrorCode::PROTOCOL_ERROR) && theirs == Taken
+        },
+    },
+    Difference {
+        name: "a length where there is no content",
+        clause: "RFC 9110 §8.6: content-length of a 304 is that of the 200 it stands for; h2 waits for the content",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            ours == Taken
+                && matches!(theirs, Failed | Stream(ErrorCode::PROTOCOL_ERROR))
+                && case.answers_without_content()
+        },
+    },
+    Difference {
+        name: "a target that is no URI",
+        clause: "RFC 9113 §8.3.1 wants the parts of a URI; what their characters are is the application's to check here",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            ours == Taken && theirs == Stream(ErrorCode::PROTOCOL_ERROR) && case.has_unfit_target()
+        },
+    },
+    Difference {
+        name: "TE in capitals",
+        clause: "RFC 9110 §10.1.4: the value is case-insensitive; h2 compares it letter by letter",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            ours == Taken
+                && matches!(theirs, Stream(ErrorCode::PROTOCOL_ERROR) | Taken)
+                && case.fields().any(|(name, value)| name == b"te" && value == b"Trailers")
+        },
+    },
+    Difference {
+        name: "a window update by nothing",
+        clause: "RFC 9113 §6.9 asks for a stream error; h2 ends the connection",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::WINDOW_UPDATE)
+                && !matches!(ours, Connection(_))
+                && theirs == PROTOCOL
+                && case.ends_in_zero()
+        },
+    },
+    Difference {
+        name: "a malformed section on a stream that the peer has reset",
+        clause: "RFC 9113 §5.1 has STREAM_CLOSED, §8.1.1 PROTOCOL_ERROR; h2 looks at the section first",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.has_section()
+                && ours == Stream(ErrorCode::STREAM_CLOSED)
+                && theirs == Stream(ErrorCode::PROTOCOL_ERROR)
+                && matches!(case.end_before(), Some(End::Reset(_)))
+        },
+    },
+    Difference {
+        name: "a malformed request above the limit of streams",
+        clause: "RFC 9113 §5.1.2 has REFUSED_STREAM, §8.1.1 PROTOCOL_ERROR; h2 looks at the request first",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.has_section()
+                && ours == Stream(ErrorCode::REFUSED_STREAM)
+                && theirs == Stream(ErrorCode::PROTOCOL_ERROR)
+        },
+    },
+    Difference {
+        name: "a block that begins again",
+        clause: "RFC 7541 §4.2: size updates stand at the beginning of a block; h2 takes them at that of a fragment",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::CONTINUATION)
+                && ours == Connection(ErrorCode::COMPRESSION_ERROR)
+                && !matches!(theirs, Connection(_))
+        },
+    },
+    Difference {
+        name: "the end after the peer's GOAWAY",
+        clause: "RFC 9113 §6.8 leaves it open who closes; h2 does when its streams are done, with a GOAWAY of its own",
+        ends: Ends::Comparison,
+        applies: |_, ours, theirs| theirs == Connection(ErrorCode::NO_ERROR) && !matches!(ours, Connection(_)),
+    },
+    Difference {
+        name: "an acknowledgement of no SETTINGS",
+        clause: "RFC 9113 §6.5.3 says nothing; h2 ends the connection",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::SETTINGS) && case.has_flag(Flags::ACK) && ours == Ignored && theirs == PROTOCOL
+        },
+    },
+    Difference {
+        name: "a promise where push is off",
+        clause: "RFC 9113 §8.4 asks for a connection error; h2 ignores promises of streams that are gone",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| case.is(FrameType::PUSH_PROMISE) && ours == PROTOCOL && theirs != PROTOCOL,
+    },
+    Difference {
+        name: "a malformed section that h2 lets pass",
+        clause: "RFC 9113 §8.1, §8.2 and §8.3 ask for a stream error",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.has_section()
+                && ours == Stream(ErrorCode::PROTOCOL_ERROR)
+                && theirs == Taken
+                && LENIENT.contains(&case.complaint.as_str())
+        },
+    },
+    Difference {
+        name: "a malformed fragment that ends inside a field",
+        clause: "RFC 9113 §8.1.1 asks for a stream error; h2 forgets what it has seen when the field goes on",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::CONTINUATION) && ours == Stream(ErrorCode::PROTOCOL_ERROR) && theirs == Taken
+        },
+    },
+    Difference {
+        name: "the rest of a malformed block",
+        clause: "RFC 9113 §4.3: the block goes on whatever becomes of its stream; h2 has given it up at a fragment",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| {
+            case.is(FrameType::CONTINUATION) && !matches!(ours, Connection(_)) && theirs == PROTOCOL
+        },
+    },
+    Difference {
+        name: "a section on a stream that is gone",
+        clause: "RFC 9113 §5.1, closed, allows to discard it and to end the connection; h2 does the latter",
+        ends: Ends::Comparison,
+        applies: |case, ours, theirs| case.has_section() && ours == Ignored && theirs == PROTOCOL,
+    },
+    Difference {
+        name: "no RST_STREAM where both sides have said everything",
+        clause: "RFC 9113 §5.4.2: a stream error is told with RST_STREAM; h2 keeps it to itself on a closed stream",
+        ends: Ends::Stream,
+        applies: |_, ours, theirs| matches!(ours, Stream(_)) && theirs == Failed,
+    },
+];
+
+/// What we say of sections that h2 takes.
+const LENIENT: [&str; 8] = [
+    "a request pseudo-header field in a response",
+    "a pseudo-header field in trailers",
+    "content-length fields that differ",
+    "content-length is not a number",
+    "host is not :authority",
+    "more than one host field",
+    "no :path",
+    "te in a response",
+];
+
+const PROTOCOL: Verdict = Connection(ErrorCode::PROTOCOL_ERROR);
+
+impl Case {
+    pub(super) fn new(side: Side) -> Self {
+        Self {
+            side,
+            bytes: Vec::new(),
+            is_frame: false,
+            advised: false,
+            cancelled: BTreeSet::new(),
+            head: None,
+            decoder: Decoder::new(4_096),
+            block: Vec::new(),
+            section: None,
+            self_dependent: false,
+            complaint: String::new(),
+            before: View::default(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, step: &Step) {
+        self.section = None;
+        self.head = None;
+        self.self_dependent = false;
+        self.is_frame = matches!(step, Step::Frame(_));
+        let Step::Frame(bytes) = step else {
+            if let Step::Cancel(id) = step {
+                self.cancelled.insert(*id);
+            }
+            self.bytes = format!("{step:?}").into_bytes();
+            return;
+        };
+        self.bytes.clone_from(bytes);
+        self.head = FrameHead::parse(bytes.strip_prefix(PREFACE).unwrap_or(bytes));
+        let Some(head) = self.head else {
+            return;
+        };
+        let fragment = match parse(head, bytes.get(HEAD_LEN..).unwrap_or(&[])) {
+            Ok(Payload::Headers { fragment, priority }) => {
+                self.self_dependent = priority.is_some_and(|priority| priority.parent == head.stream);
+                fragment.content
+            }
+            Ok(Payload::Continuation(fragment)) => fragment,
+            Ok(Payload::Settings(mut settings)) => {
+                self.advised |= settings.any(|setting| matches!(setting, Ok(Setting::MaxHeaderListSize(_))));
+                return;
+            }
+            Ok(Payload::Priority(priority)) => {
+                self.self_dependent = priority.parent == head.stream;
+                return;
+            }
+            _ => return,
+        };
+        if head.frame_type == FrameType::HEADERS {
+            self.block.clear();
+        }
+        self.block.extend_from_slice(fragment);
+        if head.flags.has(Flags::END_HEADERS) {
+            let mut fields = Fields::new();
+            self.section = Some(match self.decoder.decode(&self.block, usize::MAX, &mut fields) {
+                Ok(Decoded::Complete | Decoded::TooLarge) => Ok(fields),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+    }
+
+    /// What `view` shows of the frame.
+    pub(super) fn verdict(&self, view: &View) -> Verdict {
+        if let Some(code) = view.go_away {
+            return Connection(ErrorCode(code));
+        }
+        let stream = self.stream().unwrap_or(0);
+        match view.resets.get(&stream) {
+            Some(code) if self.before.resets.get(&stream) != Some(code) => Stream(ErrorCode(*code)),
+            _ if view.end(stream) == Some(End::Failed) && self.before.end(stream) != Some(End::Failed) => Failed,
+            _ if *view != self.before => Taken,
+            _ => Ignored,
+        }
+    }
+
+    /// Whether the step is one that both can take: no bytes that are not one frame, which go on with the next ones; no
+    /// answer above what the peer takes, which we refuse to send (RFC 9113 §6.5.2 only advises); no promise on a stream
+    /// that the application has reset, which the `h2` crate asserts not to get.
+    pub(super) fn is_comparable(&self) -> bool {
+        if !self.is_frame {
+            return !self.advised;
+        }
+        let promise = self.is(FrameType::PUSH_PROMISE) && self.stream().is_some_and(|id| self.cancelled.contains(&id));
+        let length = self.head.map(|head| HEAD_LEN + head.len as usize);
+        let whole = length == Some(self.bytes.len()) || self.bytes.starts_with(PREFACE);
+        whole && !promise
+    }
+
+    fn end_before(&self) -> Option<End> {
+        self.before.end(self.stream()?)
+    }
+
+    /// The stream has had a response that cannot have content.
+    fn answers_without_content(&self) -> bool {
+        let seen = self.stream().and_then(|stream| self.before.streams.get(&stream));
+        let head = seen.and_then(|seen| seen.head.as_ref());
+        head.into_iter()
+            .flatten()
+            .any(|(name, value)| name == b":status" && matches!(&value[..], b"204" | b"304"))
+    }
+
+    fn has_flag(&self, flag: Flags) -> bool {
+        self.head.is_some_and(|head| head.flags.has(flag))
+    }
+
+    fn ends_in_zero(&self) -> bool {
+        self.bytes.ends_with(&[0; 4]) || self.bytes.ends_with(&[0x80, 0, 0, 0])
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let fields = self.section.as_ref().and_then(|section| section.as_ref().ok());
+        fields.into_iter().flatten().map(|field| (field.name, field.value))
+    }
+
+    /// The section has a field that the types of the `http` crate cannot hold.
+    fn has_unfit_field(&self) -> bool {
+        self.fields().any(|(name, value)| match name {
+            b":method" => http::Method::from_bytes(value).is_err(),
+            b":status" => http::StatusCode::from_bytes(value).is_err(),
+            b":authority" | b":scheme" | b":path" | b":protocol" => str::from_utf8(value).is_err(),
+            _ => http::HeaderName::from_lowercase(name).is_err() || http::HeaderValue::from_bytes(value).is_err(),
+        })
+    }
+
+    /// The request is for something that the `http` crate cannot parse.
+    fn has_unfit_target(&self) -> bool {
+        self.fields().any(|(name, value)| match name {
+            b":scheme" => http::uri::Scheme::try_from(value).is_err(),
+            b":authority" => http::uri::Authority::try_from(value).is_err(),
+            b":path" => http::uri::PathAndQuery::try_from(value).is_err(),
+            _ => false,
+        })
+    }
+
+    /// The section is as large as was announced, or larger.
+    fn is_large(&self) -> bool {
+        let limit = super::theirs::HEADER_LIST as usize;
+        matches!(&self.section, Some(Ok(fields)) if fields.size() >= limit)
+    }
+
+    /// A character below the space, other than those that RFC 9113 §8.2.1 forbids and the tabulator.
+    fn has_control_character(&self) -> bool {
+        let control = |byte: &u8| matches!(byte, 1..=8 | 11 | 12 | 14..=31 | 127);
+        self.fields().any(|(_, value)| value.iter().any(control))
+    }
+
+    fn is(&self, frame_type: FrameType) -> bool {
+        self.head.is_some_and(|head| head.frame_type == frame_type)
+    }
+
+    /// The frame has completed a header block that can be decoded.
+    fn has_section(&self) -> bool {
+        matches!(self.section, Some(Ok(_)))
+    }
+
+    /// The frame is part of a header block, and not its last.
+    fn is_open_block(&self) -> bool {
+        (self.is(FrameType::HEADERS) || self.is(FrameType::CONTINUATION)) && self.section.is_none()
+    }
+
+    pub(super) fn is_refusal(&self, view: &View) -> bool {
+        self.verdict(view) == Stream(ErrorCode::REFUSED_STREAM)
+    }
+
+    pub(super) fn end(&mut self, view: &View) {
+        self.before.clone_from(view);
+    }
+
+    /// The stream of the frame.
+    pub(super) fn stream(&self) -> Option<u32> {
+        self.head.map(|head| head.stream.get())
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.head {
+            None => f.write_str("without a frame"),
+            Some(head) => write!(f, "at {:?} with {:?} ({})", head.frame_type, head.flags, self.complaint),
+        }
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case")
+            .field("peer", &self.side)
+            .field("bytes", &format_args!("{}", self.bytes.escape_ascii()))
+            .field("head", &self.head)
+            .field("section", &self.section)
+            .field("before", &self.before)
+            .finish_non_exhaustive()
+    }
+}
