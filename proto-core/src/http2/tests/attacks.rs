@@ -116,6 +116,50 @@ fn control_frames_without_work_are_limited() {
 }
 
 #[test]
+fn tiny_frames_hold_their_bytes_and_no_more() {
+    // A byte a frame until the window is full, and one more.
+    let mut peer = Peer::client(Config::default());
+    peer.headers(1, &post("/"), Flags::NONE);
+    let head = peer.connection.usage();
+    let byte = peer::frame(FrameType::DATA, Flags::NONE, 1, b"x").repeat(1_024);
+    for _ in 0..256 {
+        peer.send_bytes(&byte);
+    }
+    assert_eq!(peer.connection.usage(), head + 256 * 1024);
+    assert_eq!(peer.seen(), [""; 0]);
+    peer.frame(FrameType::DATA, Flags::NONE, 1, b"x");
+    assert_eq!(peer.seen(), ["RST_STREAM 1 FLOW_CONTROL_ERROR"]);
+}
+
+#[test]
+fn frames_of_streams_that_are_gone_are_limited() {
+    let rows: [(&str, Attack); 3] = [
+        ("too many frames without use", |peer, _| {
+            peer.send(|frames| frames.window_update(StreamId::new(1), 1));
+            peer.connection.poll_event();
+        }),
+        ("too many frames without use", |peer, _| {
+            peer.send(|frames| frames.reset(StreamId::new(1), ErrorCode::CANCEL));
+        }),
+        ("too many frames without use", |peer, _| {
+            peer.headers(1, &trailers(), Flags::END_STREAM);
+        }),
+    ];
+    for (text, attack) in rows {
+        let mut config = Config::default();
+        config.limits.max_window_updates = u32::MAX;
+        let mut peer = Peer::client(config);
+        peer.headers(1, &post("/"), Flags::NONE);
+        peer.connection.release(StreamId::new(1));
+        assert_eq!(peer.seen(), ["RST_STREAM 1 CANCEL"]);
+        let (tries, memory) = flood(&mut peer, 10_000, attack);
+        calm(&peer, text);
+        assert!(tries <= 1_005, "{tries}");
+        assert!(memory <= 1_024, "{memory}");
+    }
+}
+
+#[test]
 fn a_peer_that_reads_nothing_stops_being_read() {
     // Answers to pings pile up only as far as `max_unsent`, however large the budget.
     let mut config = Config::default();
