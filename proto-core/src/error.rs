@@ -1,4 +1,4 @@
-//! Errors, split by who is at fault: [`DecodeError`] for bytes that are not what they claim to be, [`ConnectionError`]
+//! Errors, split by who is at fault: [`DecodeError`] for bytes that are not what they claim to be, [`CloseReason`]
 //! for what ends a connection, [`EncodeError`] and the verbs' own types for misuse by the caller.
 
 use std::fmt;

@@ -99,7 +99,7 @@ pub struct Limits {
 
 impl Config {
     /// [`Self::stream_window`], within what HTTP/2 allows.
-    pub(super) const fn stream_window(&self) -> u32 {
+    pub(super) const fn legal_stream_window(&self) -> u32 {
         if self.stream_window > MAX_WINDOW {
             return MAX_WINDOW;
         }
@@ -107,14 +107,14 @@ impl Config {
     }
 
     /// [`Self::connection_window`] or its default, within what HTTP/2 allows.
-    pub(super) fn connection_window(&self) -> u32 {
+    pub(super) fn legal_connection_window(&self) -> u32 {
         self.connection_window
             .unwrap_or_else(|| self.stream_window.saturating_mul(16))
             .clamp(DEFAULT_WINDOW, MAX_WINDOW)
     }
 
     /// [`Self::max_frame_size`], within what HTTP/2 allows.
-    pub(super) fn max_frame_size(&self) -> u32 {
+    pub(super) fn legal_max_frame_size(&self) -> u32 {
         self.max_frame_size
             .clamp(DEFAULT_MAX_FRAME_SIZE, LARGEST_MAX_FRAME_SIZE)
     }

@@ -31,7 +31,7 @@ impl Connection {
         // A window smaller than the first one is in force once the peer has said so.
         let grace = match self.life.settings_acknowledged {
             true => 0,
-            false => DEFAULT_WINDOW.saturating_sub(self.config.stream_window()),
+            false => DEFAULT_WINDOW.saturating_sub(self.config.legal_stream_window()),
         };
         let Some(key) = self.streams.find(head.stream) else {
             self.give_back_connection(len);

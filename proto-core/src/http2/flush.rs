@@ -71,12 +71,12 @@ impl Connection {
                 Setting::MaxConcurrentStreams(config.max_concurrent_streams),
             ),
             (
-                config.stream_window() != DEFAULT_WINDOW,
-                Setting::InitialWindowSize(config.stream_window()),
+                config.legal_stream_window() != DEFAULT_WINDOW,
+                Setting::InitialWindowSize(config.legal_stream_window()),
             ),
             (
-                config.max_frame_size() != DEFAULT_MAX_FRAME_SIZE,
-                Setting::MaxFrameSize(config.max_frame_size()),
+                config.legal_max_frame_size() != DEFAULT_MAX_FRAME_SIZE,
+                Setting::MaxFrameSize(config.legal_max_frame_size()),
             ),
             (true, Setting::MaxHeaderListSize(config.limits.max_header_list)),
         ];

@@ -331,7 +331,7 @@ impl Connection {
             head: Fields::new(),
             trailers: Fields::new(),
             body: Chunks::default(),
-            recv_window: RecvWindow::new(self.config.stream_window()),
+            recv_window: RecvWindow::new(self.config.legal_stream_window()),
             send_window: SendWindow::new(self.peer.initial_window),
             content_left: None,
             outbox: None,

@@ -169,7 +169,7 @@ impl Connection {
     }
 
     fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
-        let connection_window = config.connection_window();
+        let connection_window = config.legal_connection_window();
         let limits = &config.limits;
         let budgets = Budgets::new(
             [

@@ -51,7 +51,7 @@ impl Connection {
             && let Some(head) = FrameHead::parse(rest)
             && !self.is_closed()
         {
-            if head.len > self.config.max_frame_size() {
+            if head.len > self.config.legal_max_frame_size() {
                 self.on_oversize(head);
                 break;
             }

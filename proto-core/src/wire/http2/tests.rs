@@ -57,86 +57,113 @@ fn payloads_are_read() {
     assert_eq!(settings, Ok(vec![Setting::InitialWindowSize(65_535), unknown]));
 }
 
+/// A frame, and the error that it is.
+type Broken = (&'static str, ErrorCode, Scope);
+
+const BROKEN: [Broken; 19] = [
+    // RFC 9113 §6.1, §6.2: padding
+    (
+        "00 00 00 00 08 00 00 00 01",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 02 00 08 00 00 00 01 02 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 04 01 20 00 00 00 01 00 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 06 01 28 00 00 00 01 01 00 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    // streams where there must be one, and where there must be none
+    (
+        "00 00 00 00 00 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 00 01 04 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 05 02 00 00 00 00 00 00 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 04 03 00 00 00 00 00 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 00 04 00 00 00 00 01",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 08 06 00 00 00 00 01 0 0 0 0 0 0 0 0",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 08 07 00 00 00 00 01 0 0 0 0 0 0 0 0",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 00 09 04 00 00 00 00",
+        ErrorCode::PROTOCOL_ERROR,
+        Scope::Connection,
+    ),
+    // lengths
+    (
+        "00 00 04 02 00 00 00 00 01 00 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Stream,
+    ),
+    (
+        "00 00 03 03 00 00 00 00 01 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 03 04 00 00 00 00 00 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 06 04 01 00 00 00 00 00 01 00 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 06 06 00 00 00 00 00 0 0 0 0 0 0",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 07 07 00 00 00 00 00 0 0 0 0 0 0 0",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+    (
+        "00 00 03 08 00 00 00 00 00 00 00 00",
+        ErrorCode::FRAME_SIZE_ERROR,
+        Scope::Connection,
+    ),
+];
+
 #[test]
 fn what_breaks_a_rule_names_code_and_scope() {
-    use ErrorCode as E;
-    let rows = [
-        // RFC 9113 §6.1, §6.2: padding
-        ("00 00 00 00 08 00 00 00 01", E::FRAME_SIZE_ERROR, Scope::Connection),
-        ("00 00 02 00 08 00 00 00 01 02 00", E::PROTOCOL_ERROR, Scope::Connection),
-        (
-            "00 00 04 01 20 00 00 00 01 00 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 06 01 28 00 00 00 01 01 00 00 00 00 00",
-            E::PROTOCOL_ERROR,
-            Scope::Connection,
-        ),
-        // streams where there must be one, and where there must be none
-        ("00 00 00 00 00 00 00 00 00", E::PROTOCOL_ERROR, Scope::Connection),
-        ("00 00 00 01 04 00 00 00 00", E::PROTOCOL_ERROR, Scope::Connection),
-        (
-            "00 00 05 02 00 00 00 00 00 00 00 00 00 00",
-            E::PROTOCOL_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 04 03 00 00 00 00 00 00 00 00 00",
-            E::PROTOCOL_ERROR,
-            Scope::Connection,
-        ),
-        ("00 00 00 04 00 00 00 00 01", E::PROTOCOL_ERROR, Scope::Connection),
-        (
-            "00 00 08 06 00 00 00 00 01 0 0 0 0 0 0 0 0",
-            E::PROTOCOL_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 08 07 00 00 00 00 01 0 0 0 0 0 0 0 0",
-            E::PROTOCOL_ERROR,
-            Scope::Connection,
-        ),
-        ("00 00 00 09 04 00 00 00 00", E::PROTOCOL_ERROR, Scope::Connection),
-        // lengths
-        (
-            "00 00 04 02 00 00 00 00 01 00 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Stream,
-        ),
-        (
-            "00 00 03 03 00 00 00 00 01 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 03 04 00 00 00 00 00 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 06 04 01 00 00 00 00 00 01 00 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 06 06 00 00 00 00 00 0 0 0 0 0 0",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 07 07 00 00 00 00 00 0 0 0 0 0 0 0",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-        (
-            "00 00 03 08 00 00 00 00 00 00 00 00",
-            E::FRAME_SIZE_ERROR,
-            Scope::Connection,
-        ),
-    ];
-    for (frame, code, scope) in rows {
+    for (frame, code, scope) in BROKEN {
         let bytes: Vec<u8> = frame
             .split_whitespace()
             .map(|byte| u8::from_str_radix(byte, 16).unwrap())
