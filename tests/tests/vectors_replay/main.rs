@@ -246,6 +246,19 @@ impl Peer {
         }
     }
 
+    /// Bytes that begin with `begins` and have `holds` in them.
+    async fn hears(&mut self, begins: &[u8], holds: &[u8]) -> Result<(), String> {
+        while !self.input.windows(holds.len()).any(|window| window == holds) {
+            if !self.read().await? {
+                return Err(format!("closed after {}", hex(&self.input)));
+            }
+        }
+        match self.input.starts_with(begins) {
+            true => Ok(()),
+            false => Err(format!("another answer: {}", hex(&self.input))),
+        }
+    }
+
     async fn closed(&mut self) -> Result<(), String> {
         let started = Instant::now();
         while self.read().await? {}

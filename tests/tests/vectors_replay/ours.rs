@@ -16,6 +16,8 @@ pub(crate) enum Ours {
     Exception(ExceptionType, &'static str),
     /// Every request is answered.
     Answer,
+    /// An answer of HTTP that begins so, and has this in it.
+    Http(&'static [u8], &'static [u8]),
     /// Not a case for this server: another transport, or a Kitex build of its own.
     Elsewhere,
 }
@@ -28,8 +30,14 @@ pub(crate) fn expectation(name: &str) -> Option<Ours> {
         "no service name while the server has WithRefuseTrafficWithoutServiceName option enabled",
     );
     Some(match (file, case) {
-        ("pingpong/edge-detect.json", "http1-get" | "http1-post" | "h2-preface-8" | "h2-preface-bad")
-        | ("pingpong/edge-framed.json", "framed-len-huge" | "framed-len-negative" | "framed-len-zero")
+        ("pingpong/edge-detect.json", "http1-get" | "http1-post") => {
+            Ours::Http(b"HTTP/1.1 404 Not Found\r\n", b"this port serves Kitex RPC")
+        }
+        ("pingpong/edge-detect.json", "h2-preface-8") => Ours::Http(SETTINGS, SETTINGS),
+        ("pingpong/edge-detect.json", "h2-preface-bad") => {
+            Ours::Http(SETTINGS, b"the connection preface is not HTTP/2's")
+        }
+        ("pingpong/edge-framed.json", "framed-len-huge" | "framed-len-negative" | "framed-len-zero")
         | ("pingpong/edge-kitexpb.json", "pb-len-short")
         | ("pingpong/edge-ttheader.json", "tth-len0" | "tth-len-huge" | "tth-len-huge-framed") => Ours::Close,
         ("pingpong/edge-framed.json", "body-wrong-type" | "args-empty") => Ours::Exception(
@@ -91,6 +99,10 @@ pub(crate) async fn check(ours: Ours, connection: &Connection<'_>, mut peer: Pee
             }
             Ok(())
         }
+        Ours::Http(begins, holds) => peer.hears(begins, holds).await,
         Ours::Elsewhere => Ok(()),
     }
 }
+
+/// The head of an HTTP/2 server's SETTINGS with three entries.
+const SETTINGS: &[u8] = &[0, 0, 18, 4, 0, 0, 0, 0, 0];
