@@ -1,9 +1,12 @@
 //! The seeds of the fuzz targets, as ordinary tests.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 
+use kitewire_proto::wire::http2::PREFACE;
 use kitewire_testkit::fuzz;
 use kitewire_tests::vectors::{Step, folder};
 
@@ -29,6 +32,16 @@ const TEXTS: [Target; 1] = [("http1", fuzz::http1)];
 /// Targets whose seeds are header blocks, each behind its length.
 const BLOCKS: [Target; 1] = [("hpack", fuzz::hpack)];
 
+/// Targets whose seeds are frames of HTTP/2, the connections' behind five bytes of choices.
+const HTTP2: [Target; 3] = [
+    ("http2_frames", fuzz::http2_frames),
+    ("http2_server", fuzz::http2_server),
+    ("http2_client", fuzz::http2_client),
+];
+
+/// Targets whose seeds are scripts of HTTP/2: one for each difference, with its name, and some without any.
+const SCRIPTS: [Target; 1] = [("http2_differential", fuzz::http2_differential)];
+
 /// Targets whose seeds are IDL.
 const IDL: [Target; 1] = [("idl_parser", fuzz::idl_parser)];
 
@@ -40,6 +53,8 @@ fn every_seed_passes() {
         .chain(CONNECTIONS)
         .chain(TEXTS)
         .chain(BLOCKS)
+        .chain(HTTP2)
+        .chain(SCRIPTS)
         .chain(IDL)
     {
         let seeds = seeds(name);
@@ -52,6 +67,22 @@ fn every_seed_passes() {
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// The list of differences from the `h2` crate has none that is not there.
+#[test]
+fn every_difference_of_http2_has_its_seed() {
+    let mut shown = BTreeSet::new();
+    for seed in seeds("http2_differential") {
+        let bytes = fs::read(&seed).expect("the seed can be read");
+        let differences = fuzz::http2_differences_of(&bytes);
+        let names: Vec<String> = differences.iter().map(|name| file_name(name)).collect();
+        let file = seed.file_stem().and_then(OsStr::to_str).expect("a name");
+        assert!(names.is_empty() || names == [file], "{file} shows {differences:?}");
+        shown.extend(differences);
+    }
+    let known: BTreeSet<_> = fuzz::http2_differences().map(|(name, _)| name).collect();
+    assert_eq!(shown, known);
 }
 
 #[test]
@@ -70,6 +101,10 @@ fn write_seeds() {
         }
     }
     HPACK_SEEDS.into_iter().for_each(write_blocks);
+    HTTP2_SEEDS.into_iter().for_each(write_http2);
+    for seed in seeds("http2_differential") {
+        write_script(&seed);
+    }
     for (name, text) in HTTP1_SEEDS {
         write("http1", name, &[&[0, 1, 2, 3, 4], text.as_bytes()].concat());
     }
@@ -99,6 +134,16 @@ const HPACK_SEEDS: [&str; 6] = [
     "metadata-unary",
     "raw-upper-case-header",
     "thrift-unary",
+];
+
+/// Files of `tests/vectors/grpc` with many kinds of frames.
+const HTTP2_SEEDS: [&str; 6] = [
+    "cancel-mid-stream",
+    "conn-idle",
+    "max-streams",
+    "metadata-unary",
+    "pb-bidi",
+    "raw-ping-abuse",
 ];
 
 /// Requests of every kind.
@@ -183,6 +228,43 @@ fn write_blocks(file: &str) {
             write("hpack", &format!("{file}-{from}"), &seed);
         }
     }
+}
+
+fn write_http2(file: &str) {
+    let vectors = folder("grpc");
+    let vector = vectors
+        .iter()
+        .find(|vector| vector.file == format!("grpc/{file}.json"))
+        .expect("the vector is there");
+    for connection in vector.connections() {
+        for (from, target) in [("client", "http2_server"), ("server", "http2_client")] {
+            let steps = connection.steps.iter().filter(|step| step.from == from);
+            let bytes: Vec<u8> = steps.flat_map(|step| step.bytes.iter().flatten()).copied().collect();
+            // The target sends the preface itself.
+            let frames = bytes.strip_prefix(PREFACE).unwrap_or(&bytes);
+            let frames = &frames[..frames.len().min(1024)];
+            write("http2_frames", &format!("{file}-{from}"), frames);
+            write(target, file, &[&[0x80, 1, 2, 3, 4], frames].concat());
+        }
+    }
+}
+
+/// The same script for the connection alone.
+fn write_script(seed: &Path) {
+    let bytes = fs::read(seed).expect("the seed can be read");
+    let (side, script) = bytes.split_first().expect("a side");
+    let target = if side & 1 == 0 { "http2_server" } else { "http2_client" };
+    let name = seed.file_stem().and_then(OsStr::to_str).expect("a name");
+    write(target, name, &[&[0, 1, 2, 3, 4], script].concat());
+}
+
+/// The name of a difference as that of its file.
+fn file_name(difference: &str) -> String {
+    let lower = difference.to_lowercase();
+    lower
+        .chars()
+        .map(|character| if character.is_alphanumeric() { character } else { '-' })
+        .collect()
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {

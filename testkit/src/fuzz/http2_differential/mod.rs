@@ -1,5 +1,6 @@
 //! The same bytes to the `h2` crate and to us.
 
+mod case;
 mod differences;
 mod ours;
 mod theirs;
@@ -7,7 +8,8 @@ mod view;
 
 use std::collections::BTreeSet;
 
-use differences::{Case, DIFFERENCES, Difference, Ends};
+use case::Case;
+use differences::{DIFFERENCES, Difference, Ends};
 use kitewire_proto::wire::http2::PREFACE;
 use ours::Ours;
 use theirs::Theirs;
