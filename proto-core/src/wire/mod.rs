@@ -12,6 +12,7 @@ pub mod business;
 pub mod checksum;
 pub mod detect;
 pub mod framed;
+pub mod grpc;
 pub mod hpack;
 pub mod http2;
 pub mod kitex_protobuf;
