@@ -93,7 +93,7 @@ pub(super) static DIFFERENCES: &[Difference] = &[
     },
     Difference {
         name: "a control character in a value",
-        clause: "RFC 9113 §8.2.1 forbids NUL, CR and LF only; h2 ends the connection over the others too",
+        clause: "RFC 9113 §8.2.1 forbids only NUL, CR and LF of them; h2 ends the connection over the others too",
         ends: Ends::Comparison,
         applies: |case, ours, theirs| ours == Taken && theirs == PROTOCOL && case.has_control_character(),
     },
