@@ -168,7 +168,7 @@ impl Connection {
         self.remove_if_done(key);
     }
 
-    pub(super) fn on_go_away(&mut self, _now: Instant, last: StreamId, code: ErrorCode, debug: &[u8]) {
+    pub(super) fn on_go_away(&mut self, last: StreamId, code: ErrorCode, debug: &[u8]) {
         if self.life.peer_last.is_some_and(|before| last > before) {
             return self.fail(
                 ErrorCode::PROTOCOL_ERROR,

@@ -151,7 +151,7 @@ impl Connection {
             Payload::PingAck(payload) => self.on_ping_ack(now, payload),
             Payload::WindowUpdate(increment) => self.on_window_update(now, head.stream, increment),
             Payload::Reset(code) => self.on_reset(now, head.stream, code),
-            Payload::GoAway { last, code, debug } => self.on_go_away(now, last, code, debug),
+            Payload::GoAway { last, code, debug } => self.on_go_away(last, code, debug),
             Payload::Priority(priority) => {
                 if priority.parent == head.stream {
                     // RFC 9113 §5.3.2 keeps the format; RFC 7540 §5.3.1 makes a self-reference an error.

@@ -20,10 +20,10 @@ pub(super) fn request(fields: &Fields) -> Result<Facts, &'static str> {
     let mut content_length = None;
     for field in fields {
         match field.kind {
-            FieldKind::Method => pseudo.set(&Pseudo::METHOD, field.value)?,
-            FieldKind::Scheme => pseudo.set(&Pseudo::SCHEME, field.value)?,
-            FieldKind::Authority => pseudo.set(&Pseudo::AUTHORITY, field.value)?,
-            FieldKind::Path => pseudo.set(&Pseudo::PATH, field.value)?,
+            FieldKind::Method => pseudo.set(Pseudo::METHOD, field.value)?,
+            FieldKind::Scheme => pseudo.set(Pseudo::SCHEME, field.value)?,
+            FieldKind::Authority => pseudo.set(Pseudo::AUTHORITY, field.value)?,
+            FieldKind::Path => pseudo.set(Pseudo::PATH, field.value)?,
             FieldKind::Status => return Err(":status in a request"),
             FieldKind::Protocol => return Err(":protocol without SETTINGS_ENABLE_CONNECT_PROTOCOL"),
             FieldKind::Host => {
@@ -38,17 +38,17 @@ pub(super) fn request(fields: &Fields) -> Result<Facts, &'static str> {
             }
         }
     }
-    let method = pseudo.value(&Pseudo::METHOD).ok_or("no :method")?;
+    let method = pseudo.value(Pseudo::METHOD).ok_or("no :method")?;
     if method.is_empty() {
         return Err("empty :method");
     }
-    let authority = pseudo.value(&Pseudo::AUTHORITY);
+    let authority = pseudo.value(Pseudo::AUTHORITY);
     match method {
         b"CONNECT" => {
             if authority.is_none_or(<[u8]>::is_empty) {
                 return Err("CONNECT without :authority");
             }
-            if pseudo.value(&Pseudo::SCHEME).is_some() || pseudo.value(&Pseudo::PATH).is_some() {
+            if pseudo.value(Pseudo::SCHEME).is_some() || pseudo.value(Pseudo::PATH).is_some() {
                 return Err("CONNECT with :scheme or :path");
             }
         }
@@ -75,7 +75,7 @@ pub(super) fn response(fields: &Fields) -> Result<Facts, &'static str> {
     let mut content_length = None;
     for field in fields {
         match field.kind {
-            FieldKind::Status => pseudo.set(&Pseudo::METHOD, field.value)?,
+            FieldKind::Status => pseudo.set(Pseudo::METHOD, field.value)?,
             FieldKind::Method | FieldKind::Scheme | FieldKind::Authority | FieldKind::Path | FieldKind::Protocol => {
                 return Err("a request pseudo-header field in a response");
             }
@@ -88,7 +88,7 @@ pub(super) fn response(fields: &Fields) -> Result<Facts, &'static str> {
         }
     }
     let status = match fields.status() {
-        0 if pseudo.value(&Pseudo::METHOD).is_none() => return Err("no :status"),
+        0 if pseudo.value(Pseudo::METHOD).is_none() => return Err("no :status"),
         0 => return Err(":status is not three digits"),
         101 => return Err(":status 101 is not part of HTTP/2"),
         status => status,
@@ -137,11 +137,11 @@ fn regular(kind: FieldKind, value: &[u8], content_length: &mut Option<u64>) -> R
 
 /// `:scheme` and `:path` of a method other than CONNECT.
 fn target(method: &[u8], pseudo: &Pseudo<'_>) -> Result<(), &'static str> {
-    let scheme = pseudo.value(&Pseudo::SCHEME).ok_or("no :scheme")?;
+    let scheme = pseudo.value(Pseudo::SCHEME).ok_or("no :scheme")?;
     if scheme.is_empty() {
         return Err("empty :scheme");
     }
-    match pseudo.value(&Pseudo::PATH) {
+    match pseudo.value(Pseudo::PATH) {
         None => Err("no :path"),
         Some(b"") => Err("empty :path"),
         Some(b"*") if method == b"OPTIONS" => Ok(()),
@@ -176,11 +176,11 @@ impl<'a> Pseudo<'a> {
     const PATH: usize = 3;
 
     #[inline]
-    fn set(&mut self, which: &usize, value: &'a [u8]) -> Result<(), &'static str> {
+    fn set(&mut self, which: usize, value: &'a [u8]) -> Result<(), &'static str> {
         if self.ended {
             return Err("a pseudo-header field after a regular one");
         }
-        match self.values.get_mut(*which) {
+        match self.values.get_mut(which) {
             Some(Some(_)) => Err("a pseudo-header field twice"),
             Some(slot) => {
                 *slot = Some(value);
@@ -194,8 +194,8 @@ impl<'a> Pseudo<'a> {
         self.ended = true;
     }
 
-    fn value(&self, which: &usize) -> Option<&'a [u8]> {
-        self.values.get(*which).copied().flatten()
+    fn value(&self, which: usize) -> Option<&'a [u8]> {
+        self.values.get(which).copied().flatten()
     }
 }
 
