@@ -7,6 +7,8 @@
 pub mod buf;
 pub mod dispatch;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+pub mod grpc;
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod http;
 pub mod http1;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
@@ -17,6 +19,7 @@ pub mod thrift;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod wire;
 
+mod call_timers;
 mod config;
 mod error;
 mod exception;

@@ -59,4 +59,17 @@ const CORE: &str = "kitewire-proto";
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// None of these reads a clock, opens a socket or starts a thread. A new one is looked at before it is written here.
-const ALLOWED: [&str; 6] = [CORE, "bytes", "crc32c", "httparse", "simdutf8", "slab"];
+const ALLOWED: [&str; 12] = [
+    CORE,
+    "adler2",
+    "bytes",
+    "cfg-if",
+    "crc32c",
+    "crc32fast",
+    "flate2",
+    "httparse",
+    "miniz_oxide",
+    "simd-adler32",
+    "simdutf8",
+    "slab",
+];

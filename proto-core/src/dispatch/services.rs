@@ -101,6 +101,16 @@ impl Services {
         self.find(service.as_ref(), method.as_ref())
     }
 
+    /// Where a stream or gRPC call goes, which names its service exactly: no search by method name, and a combined
+    /// service is reached under its own name.
+    #[must_use]
+    pub fn lookup_exact(&self, service: impl AsRef<[u8]>, method: impl AsRef<[u8]>) -> Lookup {
+        match self.by_name.get(service.as_ref()) {
+            Some(&index) => self.in_service(index, method.as_ref()),
+            None => self.nowhere(Lookup::UnknownService),
+        }
+    }
+
     /// Whether `method` is what [`Self::lookup`] finds for these names, when it was found before for a request that
     /// named a service as this one does (or did not, as this one does not). Cheaper than a lookup.
     #[inline]

@@ -19,6 +19,7 @@ pub use server::ServerConnection;
 
 pub(crate) use body::Body;
 pub(crate) use event::Refusal;
+pub(crate) use exchanges::Exchanges;
 pub(crate) use fields::{Entry as FieldEntry, FieldKind};
 pub(crate) use request::{PROGRESS, is_continue};
 pub(crate) use response::{Content, Plan, decimal, reason_phrase};

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::Connection;
 use super::budget::Abuse;
 use super::receive::Stray;
-use super::streams::{Key, Stream};
+use super::index::Key;
+use super::streams::Stream;
 use crate::buf::SHARE_FROM;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Verdict};
 use crate::time::Instant;
@@ -192,17 +193,28 @@ impl<'a> RecvHalf<'a> {
         let Some(stream) = connection.streams.get_mut(self.key) else {
             return Pull::Reset;
         };
+        let receiving = stream.receiving;
         if !stream.body.is_empty() {
-            let bytes = stream.body.pull(usize::MAX);
-            connection.counts.unread = connection.counts.unread.saturating_sub(bytes.len());
-            connection.give_back(self.key, bytes.len());
-            return Pull::Data(bytes);
+            return Pull::Data(self.take(usize::MAX));
         }
-        match stream.receiving {
+        match receiving {
             Receiving::Ended => Pull::End,
             Receiving::Head | Receiving::Body => Pull::Empty,
             Receiving::ResetHere | Receiving::ResetThere => Pull::Reset,
         }
+    }
+
+    /// Takes the next bytes of the body that lie together, at most `max`; empty if there are none. Many are a slice of
+    /// what was read, few a copy.
+    pub fn take(&mut self, max: usize) -> Bytes {
+        let connection = &mut *self.connection;
+        let Some(stream) = connection.streams.get_mut(self.key) else {
+            return Bytes::new();
+        };
+        let bytes = stream.body.pull(max);
+        connection.counts.unread = connection.counts.unread.saturating_sub(bytes.len());
+        connection.give_back(self.key, bytes.len());
+        bytes
     }
 
     /// Bytes that were received and not taken.
@@ -216,6 +228,13 @@ impl<'a> RecvHalf<'a> {
     pub fn is_ended(&self) -> bool {
         self.stream()
             .is_some_and(|stream| stream.receiving == Receiving::Ended && stream.body.is_empty())
+    }
+
+    /// Whether the body is over, whatever of it is still to be taken.
+    #[inline]
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.stream().is_some_and(|stream| stream.receiving == Receiving::Ended)
     }
 
     fn stream(&self) -> Option<&Stream> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::budget::Abuse;
 use super::event::{Event, Finish};
-use super::streams::Key;
+use super::index::Key;
 use super::{Connection, Role, Tail};
 use crate::buf::Transmit;
 use crate::http::Fields;

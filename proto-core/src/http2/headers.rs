@@ -5,7 +5,8 @@ use super::chunks::Chunks;
 use super::event::{Event, Finish, Initiator, Outcome};
 use super::receive::{SELF_DEPENDENCY, Stray};
 use super::section;
-use super::streams::{Gone, Key, Stream};
+use super::index::Key;
+use super::streams::{Gone, Stream};
 use super::window::{RecvWindow, SendWindow};
 use super::{Connection, Role};
 use crate::http::Fields;
@@ -238,6 +239,7 @@ impl Connection {
             return self.break_stream(now, key, ErrorCode::PROTOCOL_ERROR, BODY_TOO_SHORT);
         }
         stream.receiving = Receiving::Body;
+        stream.head_only = finish == Finish::Now;
         // The rest of a request may still be going out after its release.
         if !stream.released {
             let size = self.count_section(&fields);
@@ -327,6 +329,7 @@ impl Connection {
             charged: false,
             head_request: false,
             section_bytes: 0,
+            head_only: false,
             interim: 0,
             head: Fields::new(),
             trailers: Fields::new(),

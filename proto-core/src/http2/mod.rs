@@ -53,6 +53,7 @@ mod data;
 mod event;
 mod flush;
 mod headers;
+pub(crate) mod index;
 mod life;
 mod receive;
 mod section;
@@ -76,7 +77,8 @@ use crate::wire::hpack::{Decoder, Encoder};
 use crate::wire::http2::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_WINDOW};
 
 use budget::Budgets;
-use streams::{Key, Streams};
+use index::Key;
+use streams::Streams;
 use window::{RecvWindow, SendWindow};
 
 pub use crate::wire::http2::{ErrorCode, StreamId};
@@ -240,6 +242,12 @@ impl Connection {
         (!stream.trailers.is_empty()).then_some(&stream.trailers)
     }
 
+    /// Client: whether the head of the answer was its end, too, so that there is neither body nor trailers.
+    pub(crate) fn is_head_only(&self, id: StreamId) -> bool {
+        let stream = self.known(id).and_then(|key| self.streams.get(key));
+        stream.is_some_and(|stream| stream.head_only)
+    }
+
     /// The sending half of a stream.
     ///
     /// # Errors
@@ -319,6 +327,20 @@ impl Connection {
     #[inline]
     const fn unsent(&self) -> usize {
         self.output.len().saturating_add(self.counts.handed)
+    }
+
+    /// Whether frames wait for [`Self::poll_transmit`], bodies apart: window updates after reading, resets, headers.
+    #[inline]
+    #[must_use]
+    pub const fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Whether [`Self::poll_event`] has something to tell.
+    #[inline]
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Why the connection is over, if it is.

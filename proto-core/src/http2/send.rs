@@ -4,8 +4,10 @@ use bytes::Bytes;
 
 use super::event::{Event, Finish, Initiator, OpenError, Outcome, SendError};
 use super::section;
-use super::streams::{Key, Outbox, Stream};
+use super::index::Key;
+use super::streams::{Outbox, Stream};
 use super::{Connection, Role};
+use crate::buf::Output;
 use crate::http::Fields;
 use crate::stream::lifecycle::{self, Act, Consequence, Receiving, Sending};
 use crate::time::Instant;
@@ -288,6 +290,28 @@ impl<'a> SendHalf<'a> {
     pub fn push_bytes(&mut self, data: &Bytes, finish: Finish) -> Result<(), SendError> {
         self.check_room()?;
         self.connection.send_data(self.key, data, Some(data), finish);
+        Ok(())
+    }
+
+    /// Sends everything in `output` as the next bytes of the body and empties it; large payloads are not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`]; `output` is left as it is then.
+    #[inline]
+    pub fn push_output(&mut self, output: &mut Output) -> Result<(), SendError> {
+        self.check_room()?;
+        let (arena, shared) = output.parts();
+        let mut at = 0;
+        for (end, bytes) in shared.drain(..) {
+            let before = arena.get(at..end).unwrap_or(&[]);
+            self.connection.send_data(self.key, before, None, Finish::Later);
+            self.connection.send_data(self.key, &bytes, Some(&bytes), Finish::Later);
+            at = end;
+        }
+        let rest = arena.get(at..).unwrap_or(&[]);
+        self.connection.send_data(self.key, rest, None, Finish::Later);
+        arena.clear();
         Ok(())
     }
 

@@ -2,7 +2,6 @@
 
 mod answer;
 mod call_error;
-mod call_timers;
 mod client;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 mod frame;

@@ -11,11 +11,11 @@ use bytes::BytesMut;
 
 use super::answer::Answer;
 use super::call_error::CallError;
-use super::call_timers::CallTimers;
 use super::frame::{Frame, Framer};
 use super::slots::{CallId, Slots};
 use super::{Demand, Shutdown};
 use crate::buf::{Output, Transmit};
+use crate::call_timers::CallTimers;
 use crate::config::ClientConfig;
 use crate::error::CloseReason;
 use crate::time::Instant;
@@ -29,7 +29,7 @@ pub struct ClientConnection {
     config: Arc<ClientConfig>,
     framer: Framer,
     calls: Slots<Call>,
-    call_timers: CallTimers,
+    call_timers: CallTimers<CallId>,
     /// Method names of finished calls, kept for their memory.
     spare: Vec<String>,
     events: VecDeque<ClientEvent>,

@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::call_timers::CallTimers;
 use super::frame::{Frame, FrameError, Framer};
 use super::incoming::{Incoming, Target};
 use super::slots::{CallId, Slots};
 use super::{Demand, Shutdown};
 use crate::buf::{Output, Transmit};
+use crate::call_timers::CallTimers;
 use crate::config::ServerConfig;
 use crate::dispatch::{MethodRef, Services};
 use crate::error::{CloseReason, DecodeError};
 use crate::exception::ApplicationException;
 use crate::time::Instant;
+use crate::wire::grpc::Status;
 use crate::wire::{Codec, SequenceId, Transport};
 
 /// The server's side of one connection: bytes and time in, calls and bytes out.
@@ -65,7 +66,7 @@ pub struct ServerConnection {
     peer: Option<Arc<str>>,
     framer: Framer,
     calls: Slots<Call>,
-    call_timers: CallTimers,
+    call_timers: CallTimers<CallId>,
     events: VecDeque<ServerEvent>,
     output: Output,
     /// Where the last request went; most requests are like the one before.
@@ -202,6 +203,8 @@ pub enum Refusal {
     },
     /// A multiplexed frame whose payload cannot be read; its caller will time out, as with Kitex.
     Unreadable(DecodeError),
+    /// A call over gRPC: the status that it was answered with.
+    Status(Status),
 }
 
 impl ServerConnection {

@@ -7,7 +7,7 @@ use super::base64::{self, Base64Error};
 use super::details::MalformedDetails;
 use super::quoted::Quoted;
 use super::{Code, Status, percent};
-use crate::http::Fields;
+use crate::http::{FieldKind, Fields, Sensitivity};
 use crate::status::BusinessStatus;
 use crate::wire::business::{parse_extra, write_extra};
 use crate::wire::cursor::decimal;
@@ -98,11 +98,15 @@ impl Outcome {
     /// Appends the fields. `grpc-message` is always there, as Kitex has it.
     pub fn write(&self, trailers: &mut Fields) {
         let Self { status, business } = self;
+        // Digits, and text whose other characters are encoded, are legal values.
+        let mut put = |name: &str, value: &[u8]| {
+            trailers.push_known(name.as_bytes(), value, FieldKind::Regular, Sensitivity::Ordinary);
+        };
         match status.code {
-            Code::OK => trailers.push(GRPC_STATUS, "0"),
-            Code(number) => trailers.push(GRPC_STATUS, number.to_string()),
+            Code::OK => put(GRPC_STATUS, b"0"),
+            Code(number) => put(GRPC_STATUS, number.to_string().as_bytes()),
         }
-        trailers.push(GRPC_MESSAGE, percent::encode(status.message.as_bytes()));
+        put(GRPC_MESSAGE, &percent::encode(status.message.as_bytes()));
         if let Some(business) = business {
             trailers.push(BUSINESS_STATUS, business.code.to_string());
             if !business.extra.is_empty() {

@@ -3,24 +3,23 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::slots::CallId;
 use crate::time::Instant;
 
 /// A heap of call deadlines. Entries of finished calls stay until they come up or the heap is compacted, so that
 /// ending a call costs nothing.
 #[derive(Debug)]
-pub(super) struct CallTimers {
-    heap: BinaryHeap<Reverse<(Instant, CallId)>>,
+pub(crate) struct CallTimers<I> {
+    heap: BinaryHeap<Reverse<(Instant, I)>>,
 }
 
-impl CallTimers {
-    pub(super) const fn new() -> Self {
+impl<I: Copy + Ord> CallTimers<I> {
+    pub(crate) const fn new() -> Self {
         Self {
             heap: BinaryHeap::new(),
         }
     }
 
-    pub(super) fn insert(&mut self, at: Instant, id: CallId, is_open: impl Fn(CallId) -> bool, open: usize) {
+    pub(crate) fn insert(&mut self, at: Instant, id: I, is_open: impl Fn(I) -> bool, open: usize) {
         if self.heap.len() > 64 + 2 * open {
             self.heap.retain(|Reverse((_, id))| is_open(*id));
         }
@@ -28,12 +27,12 @@ impl CallTimers {
     }
 
     /// The earliest deadline of a call that is still open.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Drops entries of finished calls from the top, so that [`Self::next`] tells the truth.
-    pub(super) fn prune(&mut self, is_open: impl Fn(CallId) -> bool) {
+    pub(crate) fn prune(&mut self, is_open: impl Fn(I) -> bool) {
         while let Some(Reverse((_, id))) = self.heap.peek() {
             if is_open(*id) {
                 return;
@@ -46,7 +45,7 @@ impl CallTimers {
     }
 
     /// Takes out the next call whose deadline is not after `now`.
-    pub(super) fn expired(&mut self, now: Instant) -> Option<CallId> {
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<I> {
         match self.heap.peek() {
             Some(Reverse((at, _))) if *at <= now => self.heap.pop().map(|Reverse((_, id))| id),
             _ => None,
