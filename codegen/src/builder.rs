@@ -24,6 +24,8 @@ pub struct Builder {
     unknown_fields: UnknownFields,
     combine: Combine,
     derives: Vec<String>,
+    #[cfg(feature = "protobuf")]
+    descriptors: Option<String>,
 }
 
 /// What an IDL `string` is in Rust. The annotation `kitewire.string` (`"string"`, `"text"` or `"bytes"`) on a field, type
@@ -154,7 +156,7 @@ impl Builder {
         for input in &generated.inputs {
             println!("cargo:rerun-if-changed={}", input.display());
         }
-        self.write(&stem(path), &generated.code)
+        self.write(&format!("{}.rs", stem(path)), generated.code.as_bytes())
     }
 
     /// The code for a Thrift IDL file and all it includes.
@@ -171,6 +173,22 @@ impl Builder {
     /// ```
     pub fn generate_to_string(&self, path: impl AsRef<Path>) -> Result<String, Error> {
         generate(self, path.as_ref()).map(|generated| generated.code)
+    }
+
+    /// Also writes the files that [`Self::compile_protos`] compiles, and all that they import, as an encoded
+    /// `FileDescriptorSet` to `<OUT_DIR>/<name>`: what a reflection service answers from. Comments are left out.
+    ///
+    /// ```no_run
+    /// // In build.rs; `kitewire::include_file_descriptor_set!("shop.bin")` are the bytes.
+    /// kitewire_build::Builder::new()
+    ///     .file_descriptor_set("shop.bin")
+    ///     .compile_protos(&["idl/shop.proto"], &["idl"]);
+    /// ```
+    #[cfg(feature = "protobuf")]
+    #[must_use]
+    pub fn file_descriptor_set(mut self, name: impl Into<String>) -> Self {
+        self.descriptors = Some(name.into());
+        self
     }
 
     /// Compiles Protobuf files to `<OUT_DIR>/<package>.rs`, one for each package (`_.rs` for none), for a build script;
@@ -196,9 +214,13 @@ impl Builder {
             println!("cargo:rerun-if-changed={}", path.display());
         }
         for (package, code) in crate::protobuf::generate(self, files, includes)? {
-            self.write(if package.is_empty() { "_" } else { &package }, &code)?;
+            let name = if package.is_empty() { "_" } else { &package };
+            self.write(&format!("{name}.rs"), code.as_bytes())?;
         }
-        Ok(())
+        match &self.descriptors {
+            Some(name) => self.write(name, &crate::protobuf::descriptors(files, includes)?),
+            None => Ok(()),
+        }
     }
 
     /// The code for Protobuf files, by package.
@@ -249,18 +271,18 @@ impl Builder {
         self.derives.iter().map(parse).collect()
     }
 
-    fn write(&self, name: &str, code: &str) -> Result<(), Error> {
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let folder = match &self.out_dir {
             Some(folder) => folder.clone(),
             None => std::env::var_os("OUT_DIR")
                 .map(PathBuf::from)
                 .ok_or_else(|| Error::new("error: no OUT_DIR: this is not a build script, set an out_dir\n"))?,
         };
-        let path = folder.join(format!("{name}.rs"));
-        if std::fs::read_to_string(&path).is_ok_and(|present| present == code) {
+        let path = folder.join(name);
+        if std::fs::read(&path).is_ok_and(|present| present == content) {
             return Ok(());
         }
-        std::fs::write(&path, code)
+        std::fs::write(&path, content)
             .map_err(|error| Error::new(format!("error: cannot write {}: {error}\n", path.display())))
     }
 }

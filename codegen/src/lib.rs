@@ -52,8 +52,22 @@
 //!
 //! Annotations that mean something here: `kitewire.name` (the name in Rust), `kitewire.string` (or `kitewire.bytes`, for
 //! `kitewire.string = "bytes"`), `kitewire.container`, `kitewire.keep_unknown`, `kitewire.combine`, and Kitex's
-//! `streaming.mode` (`unary`, `client`, `server` or `bidirectional`). Streaming methods are declared in the
-//! `ServiceInfo` and have neither a trait nor a client method.
+//! `streaming.mode`.
+//!
+//! # Methods
+//!
+//! A service has methods of all kinds side by side. A handler gets the `Call` first; what follows, and what a client's
+//! method gives:
+//!
+//! | kind | Thrift | Protobuf | handler | client |
+//! |---|---|---|---|---|
+//! | one request, one answer | no `streaming.mode`, or `unary` | `rpc M(A) returns (R)` | the parameters, returns `R` | `ClientCall` |
+//! | client streaming | `client` | `rpc M(stream A) returns (R)` | `requests: Receiver<A>`, returns `R` | `StreamCall` of a `ClientStream<A, R>` |
+//! | server streaming | `server` | `rpc M(A) returns (stream R)` | the request, `out: Sender<R>` | `StreamCall` of a `ServerStream<R>` |
+//! | bidirectional streaming | `bidirectional` | `rpc M(stream A) returns (stream R)` | `requests: Receiver<A>`, `out: Sender<R>` | `StreamCall` of a `BidiStream<A, R>` |
+//!
+//! A Thrift method with a `streaming.mode` has one parameter. What is streamed is a struct, and declared exceptions have
+//! no place in a stream: a handler fails with a `kitewire::Error`, of which the other side gets code and text.
 
 mod builder;
 mod check;

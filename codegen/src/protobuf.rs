@@ -9,7 +9,8 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 
 use crate::emit::{
-    CallModel, Combined, Markers, MethodModel, ServiceModel, Taken, formatted, ident, screaming, service, snake,
+    Answer, CallModel, Combined, Flow, Markers, MethodModel, ServiceModel, StreamKind, StreamMessage, StreamModel,
+    Taken, formatted, ident, screaming, service, snake,
 };
 use crate::{Builder, Error};
 
@@ -44,6 +45,20 @@ pub(crate) fn generate(
             Ok((package, code))
         })
         .collect()
+}
+
+/// The files and all that they import, as an encoded `FileDescriptorSet` without comments.
+pub(crate) fn descriptors(files: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<Vec<u8>, Error> {
+    let compile = || {
+        let mut compiler = protox::Compiler::new(includes)?;
+        compiler
+            .include_source_info(false)
+            .include_imports(true)
+            .open_files(files)?;
+        // Encoded there, because options that are extensions are known to the compiler alone.
+        Ok(compiler.encode_file_descriptor_set())
+    };
+    compile().map_err(|error: protox::Error| Error::new(format!("error: {error:?}\n")))
 }
 
 /// The items with documentation on all of them, as a comment in the IDL is often missing, and without lints about what
@@ -160,34 +175,51 @@ fn service_model(declared: &Service) -> ServiceModel {
 }
 
 fn method_model(method: &prost_build::Method, taken: &mut Taken) -> MethodModel {
-    let name = ident(&taken.unique(&snake(&method.proto_name), "_"));
-    let kind = match (method.client_streaming, method.server_streaming) {
-        (false, false) => "Unary",
-        (true, false) => "ClientStreaming",
-        (false, true) => "ServerStreaming",
-        (true, true) => "BidirectionalStreaming",
+    let flow = match (method.client_streaming, method.server_streaming) {
+        (false, false) => Flow::Call(call_model(method)),
+        (true, false) => Flow::Stream(stream_model(StreamKind::Client, method)),
+        (false, true) => Flow::Stream(stream_model(StreamKind::Server, method)),
+        (true, true) => Flow::Stream(stream_model(StreamKind::Bidirectional, method)),
     };
-    let call = (kind == "Unary").then(|| call_model(method, name));
     MethodModel {
         name: method.proto_name.clone(),
-        kind: ident(kind),
+        ident: ident(&taken.unique(&snake(&method.proto_name), "_")),
         docs: method.comments.leading.clone(),
-        call,
+        flow,
     }
 }
 
-fn call_model(method: &prost_build::Method, name: proc_macro2::Ident) -> CallModel {
-    let ty = |text: &str| text.parse::<TokenStream>().unwrap_or_default();
-    let (request, response) = (ty(&method.input_type), ty(&method.output_type));
+fn call_model(method: &prost_build::Method) -> CallModel {
+    let (request, response) = (message(&method.input_type), message(&method.output_type));
     CallModel {
-        name,
-        parameters: vec![(ident("request"), request.clone())],
-        arguments: quote!(kitewire::Protobuf<#request>),
+        answer: Answer::One,
+        parameters: vec![(ident("request"), request.value)],
+        arguments: request.body,
         pack: quote!(kitewire::Protobuf(request)),
         unpack: vec![quote!(arguments.0)],
-        result: quote!(kitewire::Protobuf<#response>),
+        result: response.body,
         wrap: quote!(outcome.map(kitewire::Protobuf)),
-        value: response,
+        value: response.value,
         error: quote!(kitewire::Error),
+    }
+}
+
+fn stream_model(kind: StreamKind, method: &prost_build::Method) -> StreamModel {
+    StreamModel {
+        kind,
+        request: ident("request"),
+        argument: message(&method.input_type),
+        result: message(&method.output_type),
+        unpack: quote!(request.0),
+        wrap: quote!(outcome.map(kitewire::Protobuf)),
+        throws: Vec::new(),
+    }
+}
+
+fn message(ty: &str) -> StreamMessage {
+    let value = ty.parse::<TokenStream>().unwrap_or_default();
+    StreamMessage {
+        body: quote!(kitewire::Protobuf<#value>),
+        value,
     }
 }

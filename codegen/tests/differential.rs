@@ -25,7 +25,15 @@ fn what_only_one_takes_is_known() {
 
 #[test]
 fn shared_idl_files_are_taken_by_both() {
-    for name in ["pingpong", "multi", "comb", "NoNamespace", "wire", "ttstream"] {
+    for name in [
+        "pingpong",
+        "multi",
+        "comb",
+        "NoNamespace",
+        "wire",
+        "ttstream",
+        "streams",
+    ] {
         let text = std::fs::read_to_string(format!("tests/idl/{name}.thrift")).unwrap();
         assert!(ours(&text), "{name}");
         assert!(theirs(&text), "{name}");
@@ -58,7 +66,7 @@ const BOTH: [&str; 26] = [
     "service S { oneway void f(1: i32 a), i32 g(); string h(1: string a, 2: i32 b) (x = \"y\") }",
     "service A { void f() }\nservice B extends A { void g() }",
     "struct A { 1: string a (streaming.mode.not = \"x\") }",
-    "service S { i32 f(1: i32 a) (streaming.mode = \"server\") }",
+    "struct A {}\nservice S { A f(1: A a) (streaming.mode = \"server\") }",
 ];
 
 const NEITHER: [&str; 13] = [

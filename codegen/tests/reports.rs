@@ -21,7 +21,7 @@ fn each_mistake_has_its_text_and_place() {
     );
 }
 
-const MISTAKES: [(&str, &str, &str); 84] = [
+const MISTAKES: [(&str, &str, &str); 89] = [
     // Tokens.
     (
         "struct A { 1: string a = \"x }",
@@ -217,14 +217,39 @@ const MISTAKES: [(&str, &str, &str); 84] = [
         "1:47",
     ),
     (
-        "service A { i32 f() (streaming.mode = \"client\") }",
+        "struct B {} service A { B f() (streaming.mode = \"client\") }",
         "a method with `streaming.mode` has exactly one parameter, this one has 0",
+        "1:27",
+    ),
+    (
+        "service A { i32 f(1: i32 a, 2: i32 b) (streaming.mode = \"unary\") }",
+        "a method with `streaming.mode` has exactly one parameter, this one has 2",
         "1:17",
     ),
     (
-        "service A { void f(1: i32 a) (streaming.mode = \"server\") }",
-        "a method with `streaming.mode` has a response",
-        "1:13",
+        "service A { i32 f(1: i32 a) (streaming.mode = \"unary\", streaming.mode = \"unary\") }",
+        "`streaming.mode` is given twice",
+        "1:56",
+    ),
+    (
+        "service A { i32 f(1: i32 a) (streaming.mode) }",
+        "`` is not a value of `streaming.mode`",
+        "1:30",
+    ),
+    (
+        "struct B {} service A { void f(1: B b) (streaming.mode = \"server\") }",
+        "a method that streams has a response",
+        "1:25",
+    ),
+    (
+        "struct B {} service A { B f(1: list<B> b) (streaming.mode = \"client\") }",
+        "a message of a stream is a struct, a union or an exception",
+        "1:32",
+    ),
+    (
+        "struct B {} typedef i32 C service A { C f(1: B b) (streaming.mode = \"bidirectional\") }",
+        "a message of a stream is a struct, a union or an exception",
+        "1:39",
     ),
     (
         "service A { oneway void f(1: i32 a) (streaming.mode = \"unary\") }",

@@ -87,7 +87,7 @@ impl Checker<'_> {
             }
             None => None,
         };
-        Some(Method {
+        let method = Method {
             name: function.name.text.clone(),
             rename: attributes.rename,
             span: function.name.span,
@@ -96,7 +96,9 @@ impl Checker<'_> {
             parameters: self.method_fields(unit, &function.parameters, Role::Parameters),
             result,
             throws: self.method_fields(unit, &function.throws, Role::Throws),
-        })
+        };
+        self.check_messages(&method, function);
+        Some(method)
     }
 
     fn method_fields(&mut self, unit: UnitId, fields: &[ast::Field], role: Role) -> Vec<crate::model::Field> {

@@ -8,6 +8,7 @@ use super::recursion::components;
 use super::scope::{Declared, Found};
 use crate::model::{Container, Definition, Enum, Head, Strings, Type, Typedef, UnitModel, Variant};
 use crate::report::Problem;
+use crate::thrift::ast::Namespace;
 use crate::thrift::{UnitId, ast, stem};
 
 /// What strings and containers become, unless an annotation says otherwise.
@@ -230,10 +231,15 @@ fn mentioned(ty: &Type) -> Vec<usize> {
     }
 }
 
-/// What Kitex calls the package of an IDL: the last part of its Go namespace, or of the file's name, in lower case.
+/// What Kitex calls the package of an IDL: the last part of the first Go namespace, without one of the last namespace for
+/// all languages, without one of the file's name; in lower case.
 fn package(unit: &crate::thrift::Unit) -> String {
-    let namespaces = &unit.file.namespaces;
-    let namespace = namespaces.iter().rev().find(|namespace| namespace.scope.text == "go");
+    let mut scopes = unit.file.namespaces.iter();
+    let of = |namespace: &Namespace, scope| namespace.scope.text == scope;
+    let namespace = scopes
+        .clone()
+        .find(|namespace| of(namespace, "go"))
+        .or_else(|| scopes.rfind(|namespace| of(namespace, "*")));
     let name = namespace.map_or_else(|| stem(&unit.path), |namespace| namespace.name.text.clone());
     name.rsplit('.').next().unwrap_or_default().to_lowercase()
 }

@@ -5,9 +5,10 @@ use quote::quote;
 
 use super::context::Context;
 use super::names::{MessageNames, ServiceNames, combined_methods};
-use super::service::{CallModel, Combined, Markers, MethodModel, ServiceModel, service};
+use super::service::{Answer, CallModel, Combined, Flow, Markers, MethodModel, ServiceModel, service};
+use super::streams::{StreamKind, StreamMessage, StreamModel};
 use super::structs::Layout;
-use super::words::ident;
+use super::words::{Taken, ident, snake};
 use crate::model::{Field, Method, MethodKind, Presence, Service, Type};
 
 impl Context<'_> {
@@ -63,37 +64,73 @@ impl Context<'_> {
     }
 
     fn method_model(&self, names: &ServiceNames, owner: usize, method: &Method) -> MethodModel {
-        let kind = match method.kind {
-            MethodKind::Unary => "Unary",
-            MethodKind::Oneway => "Oneway",
-            MethodKind::ClientStreaming => "ClientStreaming",
-            MethodKind::ServerStreaming => "ServerStreaming",
-            MethodKind::BidirectionalStreaming => "BidirectionalStreaming",
+        let streaming = match method.kind {
+            MethodKind::Unary | MethodKind::Oneway => None,
+            MethodKind::ClientStreaming => Some(StreamKind::Client),
+            MethodKind::ServerStreaming => Some(StreamKind::Server),
+            MethodKind::BidirectionalStreaming => Some(StreamKind::Bidirectional),
         };
-        let messages = self.names.services[owner].messages.get(&method.name);
-        let call = messages.map(|messages| self.call_model(names, owner, method, messages));
+        let flow = match streaming {
+            Some(kind) => Flow::Stream(self.stream_model(kind, method)),
+            None => {
+                let messages = &self.names.services[owner].messages[&method.name];
+                Flow::Call(self.call_model(owner, method, messages))
+            }
+        };
         MethodModel {
             name: method.name.clone(),
-            kind: ident(kind),
+            ident: ident(&names.methods[&method.name]),
             docs: method.docs.clone(),
-            call,
+            flow,
         }
     }
 
-    fn call_model(&self, names: &ServiceNames, owner: usize, method: &Method, messages: &MessageNames) -> CallModel {
+    /// Messages of a stream are the bare structs of the IDL, neither arguments nor results.
+    fn stream_model(&self, kind: StreamKind, method: &Method) -> StreamModel {
+        let message = |ty: Option<&Type>| {
+            let value = ty.map_or_else(|| quote!(()), |ty| self.ty(ty));
+            StreamMessage {
+                body: value.clone(),
+                value,
+            }
+        };
+        let name = |field: &Field| field.rename.clone().unwrap_or_else(|| snake(&field.name));
+        let request = method.parameters.first().map_or_else(|| "request".to_owned(), name);
+        StreamModel {
+            kind,
+            // Handlers have `call` before it and `out` behind it.
+            request: ident(&Taken::new(&["call", "out"]).unique(&request, "_")),
+            argument: message(method.parameters.first().map(|field| &field.ty)),
+            result: message(method.result.as_ref()),
+            unpack: quote!(request),
+            wrap: quote!(outcome),
+            throws: method.throws.iter().map(|field| self.thrown(field)).collect(),
+        }
+    }
+
+    /// The IDL's name of a declared exception.
+    fn thrown(&self, field: &Field) -> String {
+        match self.model.resolved(&field.ty) {
+            Type::Struct(index) => self.model.structs[*index].head.name.clone(),
+            _ => field.name.clone(),
+        }
+    }
+
+    fn call_model(&self, owner: usize, method: &Method, messages: &MessageNames) -> CallModel {
         let unit = self.model.services[owner].head.unit;
         let arguments = self.path(unit, &messages.arguments);
         let parameters: Vec<_> = messages.parameters.iter().map(|name| ident(name)).collect();
         let types = method.parameters.iter().map(|field| self.field_type(field));
-        let (result, wrap) = if method.kind == MethodKind::Oneway {
-            (quote!(kitewire::Oneway), quote!(outcome.map(|()| kitewire::Oneway)))
+        let (answer, result, wrap) = if method.kind == MethodKind::Oneway {
+            let wrap = quote!(outcome.map(|()| kitewire::Oneway));
+            (Answer::Never, quote!(kitewire::Oneway), wrap)
         } else {
             let result = self.path(unit, &messages.result);
             let wrap = quote!(#result::from_outcome(outcome));
-            (result, wrap)
+            (Answer::One, result, wrap)
         };
         CallModel {
-            name: ident(&names.methods[&method.name]),
+            answer,
             pack: quote!(#arguments { #(#parameters),* }),
             unpack: parameters.iter().map(|name| quote!(arguments.#name)).collect(),
             parameters: parameters.iter().cloned().zip(types).collect(),

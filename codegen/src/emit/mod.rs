@@ -6,6 +6,7 @@ mod layout;
 mod messages;
 mod names;
 mod service;
+mod streams;
 mod structs;
 mod unions;
 mod values;
@@ -23,7 +24,9 @@ use names::Names;
 
 pub(crate) use layout::formatted;
 #[cfg(feature = "protobuf")]
-pub(crate) use service::{CallModel, Combined, Markers, MethodModel, ServiceModel, service};
+pub(crate) use service::{Answer, CallModel, Combined, Flow, Markers, MethodModel, ServiceModel, service};
+#[cfg(feature = "protobuf")]
+pub(crate) use streams::{StreamKind, StreamMessage, StreamModel};
 pub(crate) use words::ident;
 #[cfg(feature = "protobuf")]
 pub(crate) use words::{Taken, screaming, snake};

@@ -4,6 +4,8 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 use super::docs::docs;
+use super::streams::{StreamKind, StreamModel};
+use super::words::ident;
 
 /// A service, without what its codec is like.
 pub(crate) struct ServiceModel {
@@ -44,16 +46,21 @@ pub(crate) enum Combined {
 pub(crate) struct MethodModel {
     /// As in the IDL.
     pub(crate) name: String,
-    /// A variant of `kitewire::MethodKind`.
-    pub(crate) kind: Ident,
+    /// In Rust.
+    pub(crate) ident: Ident,
     pub(crate) docs: Vec<String>,
-    /// `None` for streaming methods.
-    pub(crate) call: Option<CallModel>,
+    pub(crate) flow: Flow,
+}
+
+/// How messages of a method flow.
+pub(crate) enum Flow {
+    Call(CallModel),
+    Stream(StreamModel),
 }
 
 /// A method with one request and at most one answer.
 pub(crate) struct CallModel {
-    pub(crate) name: Ident,
+    pub(crate) answer: Answer,
     pub(crate) parameters: Vec<(Ident, TokenStream)>,
     /// The message with the arguments.
     pub(crate) arguments: TokenStream,
@@ -70,6 +77,20 @@ pub(crate) struct CallModel {
     pub(crate) error: TokenStream,
 }
 
+/// Who reads a method's documentation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// Whether a call is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    One,
+    Never,
+}
+
 pub(crate) fn service(model: &ServiceModel) -> TokenStream {
     let (interface, info) = (interface(model), info(model));
     let (server, client) = (server(model), client(model));
@@ -82,20 +103,19 @@ fn interface(model: &ServiceModel) -> TokenStream {
         service: name, result, ..
     } = model;
     let Markers { future, send, sync } = &model.markers;
-    let methods = model
-        .methods
-        .iter()
-        .filter_map(|method| Some((method, method.call.as_ref()?)));
-    let methods = methods.map(|(method, call)| {
-        let docs = super::docs::docs(&method.docs, &format!("The method `{}`.", method.name));
-        let CallModel { name, value, error, .. } = call;
-        let parameters = call.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+    let methods = model.methods.iter().map(|method| {
+        let docs = method.docs(&format!("The method `{}`.", method.name), Side::Server);
+        let (parameters, value, error) = match &method.flow {
+            Flow::Call(call) => (call.parameters(), call.value.clone(), call.error.clone()),
+            Flow::Stream(stream) => (stream.handled(), stream.handler_value(), quote!(kitewire::Error)),
+        };
+        let name = &method.ident;
         quote! {
             #docs
             fn #name(
                 &self,
                 call: &kitewire::Call,
-                #(#parameters),*
+                #parameters
             ) -> impl #future<Output = #result<#value, #error>> + #send;
         }
     });
@@ -117,10 +137,10 @@ fn info(model: &ServiceModel) -> TokenStream {
         ..
     } = model;
     let docs = format!(" What [`{service}`] declares.");
-    let methods = model
-        .methods
-        .iter()
-        .map(|MethodModel { name, kind, .. }| quote!(kitewire::MethodInfo::new(#name, kitewire::MethodKind::#kind)));
+    let methods = model.methods.iter().map(|method| {
+        let (name, kind) = (&method.name, method.kind());
+        quote!(kitewire::MethodInfo::new(#name, kitewire::MethodKind::#kind))
+    });
     let count = Literal::usize_unsuffixed(model.methods.len());
     let combined = (model.combine == Combined::Yes).then(|| quote!(.combined()));
     quote! {
@@ -144,33 +164,9 @@ fn server(model: &ServiceModel) -> TokenStream {
     let docs = format!(" Serves a [`{service}`]: to be registered with a server.");
     let text = server.to_string();
     let text = text.trim_start_matches("r#");
-    let methods = model.methods.iter().map(|method| match &method.call {
-        Some(call) => {
-            let CallModel {
-                name,
-                arguments,
-                unpack,
-                wrap,
-                ..
-            } = call;
-            let given = if unpack.is_empty() {
-                quote!(_)
-            } else {
-                quote!(arguments)
-            };
-            quote! {
-                kitewire::service::method(&service, |service, call, #given: #arguments| async move {
-                    let outcome = #service::#name(&*service, &call, #(#unpack),*).await;
-                    call.finish(#wrap)
-                })
-            }
-        }
-        // A call never gets as far: the core knows that the method streams.
-        None => quote! {
-            kitewire::service::method(&service, |_, call, arguments: kitewire::service::RawBody| async move {
-                call.finish(Ok(arguments))
-            })
-        },
+    let methods = model.methods.iter().map(|method| match &method.flow {
+        Flow::Call(call) => call.served(service, &method.ident),
+        Flow::Stream(stream) => stream.served(service, &method.ident),
     });
     let methods = if model.methods.is_empty() {
         quote!(new(_service: impl #service) -> Self { Self { methods: #vec::new() } })
@@ -220,23 +216,27 @@ fn client(model: &ServiceModel) -> TokenStream {
         service, client, info, ..
     } = model;
     let docs = format!(" Calls a [`{service}`].");
-    let methods = model.methods.iter().enumerate();
-    let methods = methods.filter_map(|(index, method)| Some((index, method, method.call.as_ref()?)));
-    let methods = methods.map(|(index, method, call)| {
-        let docs = super::docs::docs(&method.docs, &format!("Calls the method `{}`.", method.name));
-        let CallModel {
-            name,
-            arguments,
-            pack,
-            result,
-            ..
-        } = call;
+    let methods = model.methods.iter().enumerate().map(|(index, method)| {
+        let docs = method.docs(&format!("Calls the method `{}`.", method.name), Side::Client);
         let index = Literal::usize_unsuffixed(index);
-        let parameters = call.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+        let name = &method.ident;
+        let (parameters, output, made) = match &method.flow {
+            Flow::Call(call) => {
+                let CallModel {
+                    arguments,
+                    pack,
+                    result,
+                    ..
+                } = call;
+                let output = quote!(kitewire::ClientCall<'_, #arguments, #result>);
+                (call.parameters(), output, quote!(call(&#info, #index, #pack)))
+            }
+            Flow::Stream(stream) => (stream.called(), stream.call_type(), stream.opened(info, &index)),
+        };
         quote! {
             #docs
-            pub fn #name(&self, #(#parameters),*) -> kitewire::ClientCall<'_, #arguments, #result> {
-                self.client.call(&#info, #index, #pack)
+            pub fn #name(&self, #parameters) -> #output {
+                self.client.#made
             }
         }
     });
@@ -252,6 +252,60 @@ fn client(model: &ServiceModel) -> TokenStream {
                 Self { client }
             }
             #(#methods)*
+        }
+    }
+}
+
+impl MethodModel {
+    /// The variant of `kitewire::MethodKind`.
+    fn kind(&self) -> Ident {
+        ident(match &self.flow {
+            Flow::Call(call) if call.answer == Answer::Never => "Oneway",
+            Flow::Call(_) => "Unary",
+            Flow::Stream(stream) => match stream.kind {
+                StreamKind::Client => "ClientStreaming",
+                StreamKind::Server => "ServerStreaming",
+                StreamKind::Bidirectional => "BidirectionalStreaming",
+            },
+        })
+    }
+
+    /// The IDL's documentation, or `otherwise`, and what the method's kind means for `side`.
+    fn docs(&self, otherwise: &str, side: Side) -> TokenStream {
+        let docs = docs(&self.docs, otherwise);
+        let kind = match &self.flow {
+            Flow::Call(call) if call.answer == Answer::One => return docs,
+            Flow::Call(_) => " Oneway: there is no answer, and nothing tells what became of it.".to_owned(),
+            Flow::Stream(stream) => stream.explained(side),
+        };
+        quote!(#docs #[doc = ""] #[doc = #kind])
+    }
+}
+
+impl CallModel {
+    fn parameters(&self) -> TokenStream {
+        let parameters = self.parameters.iter().map(|(name, ty)| quote!(#name: #ty));
+        quote!(#(#parameters),*)
+    }
+
+    /// The method as a server has it.
+    fn served(&self, service: &Ident, name: &Ident) -> TokenStream {
+        let Self {
+            arguments,
+            unpack,
+            wrap,
+            ..
+        } = self;
+        let given = if unpack.is_empty() {
+            quote!(_)
+        } else {
+            quote!(arguments)
+        };
+        quote! {
+            kitewire::service::method(&service, |service, call, #given: #arguments| async move {
+                let outcome = #service::#name(&*service, &call, #(#unpack),*).await;
+                call.finish(#wrap)
+            })
         }
     }
 }

@@ -6,9 +6,11 @@ fn main() {
     for name in ["everything", "pingpong", "multi", "NoNamespace", "wire", "ttstream"] {
         kitewire_build::compile(format!("../idl/{name}.thrift"));
     }
-    Builder::new()
-        .combine_service(Combine::On)
-        .compile("../idl/comb.thrift");
+    for name in ["comb", "streams"] {
+        Builder::new()
+            .combine_service(Combine::On)
+            .compile(format!("../idl/{name}.thrift"));
+    }
     let folder = std::env::var("OUT_DIR").expect("Cargo sets it") + "/other";
     std::fs::create_dir_all(&folder).expect("a folder to write to");
     Builder::new()
@@ -24,4 +26,7 @@ fn main() {
         .compile("../idl/everything.thrift");
     let protos = ["multi", "nopackage", "pingpong_pb", "wire"].map(|name| format!("../idl/{name}.proto"));
     kitewire_build::compile_protos(&protos, &["../idl"]);
+    Builder::new()
+        .file_descriptor_set("options.bin")
+        .compile_protos(&["../idl/options.proto"], &["../idl"]);
 }

@@ -36,6 +36,10 @@ pub mod wire {
 pub mod ttstream {
     include!(concat!(env!("OUT_DIR"), "/ttstream.rs"));
 }
+/// `streams.thrift`, its services combined, too.
+pub mod streams {
+    include!(concat!(env!("OUT_DIR"), "/streams.rs"));
+}
 /// `multi.proto`.
 pub mod pbm {
     include!(concat!(env!("OUT_DIR"), "/pbm.rs"));
@@ -52,3 +56,6 @@ pub mod pingpong_pb {
 pub mod wire_pb {
     include!(concat!(env!("OUT_DIR"), "/kw.wire.v1.rs"));
 }
+
+/// The files of `options.proto`.
+pub const OPTIONS: &[u8] = kitewire::include_file_descriptor_set!("options.bin");

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use kitewire::service::{RawBody, Service};
-use kitewire::{Call, CallResult, Client, Codec, Error, ErrorKind, MethodKind, thrift};
+use kitewire::{Call, CallResult, Client, Codec, Error, ErrorKind, MethodKind, Sender, thrift};
 use kitewire_build_generated::everything::base::{self, BaseMoveToError, Color, Point, Refused};
 use kitewire_build_generated::everything::{
     self, Choice, EVERYWHERE, Everything, Everywhere, EverywhereClient, EverywhereFailsError, EverywhereNamesArgs,
@@ -260,6 +260,10 @@ impl Everywhere for Handler {
 
     async fn new_2(&self, _call: &Call) -> Result<Vec<Everything>, Error> {
         Ok(vec![Everything::default()])
+    }
+
+    async fn watch(&self, _call: &Call, _point: Point, _out: Sender<Point>) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn unary(&self, _call: &Call, point: Point) -> Result<Point, Error> {
