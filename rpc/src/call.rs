@@ -7,13 +7,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kitewire_proto::wire::{Codec, SequenceId, Transport};
-use kitewire_proto::{CallHeader, CallId, CancelReason, Incoming, Instant, MetaInfo, Target};
+use kitewire_proto::grpc::IncomingCall;
+use kitewire_proto::http2::StreamId;
+use kitewire_proto::wire::grpc::timeout;
+use kitewire_proto::wire::{Codec, SequenceId};
+use kitewire_proto::{CallHeader, CallId, CancelReason, Incoming, Instant, MetaInfo, Target, wire};
 use kitewire_runtime::Address;
 
-use crate::Error;
 use crate::server::Link;
 use crate::service::Finished;
+use crate::stream::{Hub, Section, Stream};
+use crate::{Error, Metadata, Transport};
 
 /// The call that a handler runs for: who calls, what, how, and until when.
 ///
@@ -29,37 +33,77 @@ use crate::service::Finished;
 /// ```
 pub struct Call {
     link: Arc<Link>,
-    id: CallId,
+    carrier: Carrier,
     target: Target,
-    transport: Transport,
     codec: Codec,
-    sequence: SequenceId,
     deadline: Option<Instant>,
-    header: CallHeader,
     meta: OnceLock<Box<MetaInfo>>,
     /// Names on the wire, for calls that no service was found for.
     wire_names: Option<Box<(String, String)>>,
     backward: Mutex<Vec<(String, String)>>,
 }
 
+/// What brought the call.
+enum Carrier {
+    /// A single message.
+    Message {
+        id: CallId,
+        transport: wire::Transport,
+        sequence: SequenceId,
+        header: CallHeader,
+    },
+    /// A stream of a gRPC connection, which keeps the request header until the call is answered.
+    Grpc {
+        hub: Arc<Hub>,
+        id: StreamId,
+        metadata: OnceLock<Box<Metadata>>,
+    },
+}
+
 impl Call {
     pub(crate) fn new(link: &Arc<Link>, id: CallId, incoming: &Incoming<'_>) -> Self {
-        let wire_names = match incoming.target {
+        let carrier = Carrier::Message {
+            id,
+            transport: incoming.transport(),
+            sequence: incoming.sequence(),
+            header: incoming.call_header(),
+        };
+        let names = || (incoming.service_name(), incoming.method_name());
+        let codec = incoming.codec();
+        Self::carried(link, carrier, incoming.target, names, codec, incoming.deadline)
+    }
+
+    pub(crate) fn over_grpc(link: &Arc<Link>, hub: &Arc<Hub>, id: StreamId, incoming: &IncomingCall<'_>) -> Self {
+        let carrier = Carrier::Grpc {
+            hub: Arc::clone(hub),
+            id,
+            metadata: OnceLock::new(),
+        };
+        let names = || (incoming.service_name(), incoming.method_name());
+        Self::carried(link, carrier, incoming.target, names, incoming.codec, incoming.deadline)
+    }
+
+    fn carried<'a>(
+        link: &Arc<Link>,
+        carrier: Carrier,
+        target: Target,
+        names: impl FnOnce() -> (&'a str, &'a str),
+        codec: Codec,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let wire_names = match target {
             Target::Method(_) => None,
-            Target::Unknown => Some(Box::new((
-                incoming.service_name().to_owned(),
-                incoming.method_name().to_owned(),
-            ))),
+            Target::Unknown => {
+                let (service, method) = names();
+                Some(Box::new((service.to_owned(), method.to_owned())))
+            }
         };
         Self {
             link: Arc::clone(link),
-            id,
-            target: incoming.target,
-            transport: incoming.transport(),
-            codec: incoming.codec(),
-            sequence: incoming.sequence(),
-            deadline: incoming.deadline,
-            header: incoming.call_header(),
+            carrier,
+            target,
+            codec,
+            deadline,
             meta: OnceLock::new(),
             wire_names,
             backward: Mutex::new(Vec::new()),
@@ -90,28 +134,37 @@ impl Call {
         self.link.peer()
     }
 
-    /// The caller's real address, where a proxy reported one.
+    /// The caller's real address, where a proxy reported one. Over gRPC nobody does.
     #[must_use]
     pub fn remote_address(&self) -> Option<&str> {
-        self.header.view().remote_address()
+        self.header()?.view().remote_address()
     }
 
     /// The caller's service name, where it told one.
     #[must_use]
     pub fn caller_service(&self) -> Option<&str> {
-        self.header.view().caller_service()
+        match self.header() {
+            Some(header) => header.view().caller_service(),
+            None => self.metadata().get("source-service"),
+        }
     }
 
     /// The method that the caller itself was handling, where it told one.
     #[must_use]
     pub fn caller_method(&self) -> Option<&str> {
-        self.header.view().caller_method()
+        match self.header() {
+            Some(header) => header.view().caller_method(),
+            None => self.metadata().get("source-method"),
+        }
     }
 
-    /// How the request was framed; the reply goes the same way.
+    /// How the request travelled; the reply goes the same way.
     #[must_use]
-    pub const fn transport(&self) -> Transport {
-        self.transport
+    pub fn transport(&self) -> Transport {
+        match &self.carrier {
+            Carrier::Message { transport, .. } => (*transport).into(),
+            Carrier::Grpc { .. } => Transport::Grpc,
+        }
     }
 
     /// How arguments and result are encoded.
@@ -120,33 +173,111 @@ impl Call {
         self.codec
     }
 
-    /// The request's sequence id, to find it in a capture.
+    /// The request's sequence id, to find it in a capture. Over gRPC it is the id of the stream.
     #[must_use]
-    pub const fn sequence(&self) -> SequenceId {
-        self.sequence
+    pub fn sequence(&self) -> SequenceId {
+        match &self.carrier {
+            Carrier::Message { sequence, .. } => *sequence,
+            Carrier::Grpc { id, .. } => SequenceId(id.get().cast_signed()),
+        }
     }
 
     /// The timeout that the caller works with, where it told one. It is the caller's whole time, not what is left.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        self.header.view().timeout()
+        match &self.carrier {
+            Carrier::Message { header, .. } => header.view().timeout(),
+            Carrier::Grpc { hub, id, .. } => {
+                let state = hub.lock();
+                let call = state.connection.call(*id)?;
+                timeout::decode(call.header().get(timeout::NAME)?).ok()
+            }
+        }
     }
 
     /// How long the caller will still wait. `None` when there is no deadline: the caller told no timeout, or the server
-    /// was not asked to [take deadlines from the header](crate::Server::deadline_from_header).
+    /// was not asked to [take deadlines from the header](crate::Server::deadline_from_header). Over gRPC the caller's
+    /// timeout always counts.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_since(self.link.now()))
     }
 
     /// The metainfo that came with the call, after the hop rule: transient values can be read here, and go no further.
+    /// Over gRPC keys come in upper case and with underscores, as `HELLO_WORLD`, however the caller wrote them.
     #[must_use]
     pub fn meta(&self) -> &MetaInfo {
         self.meta.get_or_init(|| {
-            let mut meta = self.header.view().meta_info();
+            let mut meta = match &self.carrier {
+                Carrier::Message { header, .. } => header.view().meta_info(),
+                Carrier::Grpc { hub, id, .. } => {
+                    let state = hub.lock();
+                    state.connection.call(*id).map(|call| call.meta_info()).unwrap_or_default()
+                }
+            };
             meta.forward();
             Box::new(meta)
         })
+    }
+
+    /// The metadata that came with a call over gRPC: what the caller set, and of gRPC's own fields `content-type`,
+    /// `:authority` and `user-agent`. Empty over other transports.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        match &self.carrier {
+            Carrier::Message { .. } => Metadata::none(),
+            Carrier::Grpc { hub, id, metadata } => metadata.get_or_init(|| {
+                let state = hub.lock();
+                let call = state.connection.call(*id);
+                Box::new(call.map_or_else(Metadata::new, |call| Metadata::received(call.header())))
+            }),
+        }
+    }
+
+    /// Sets a key of the metadata that the answer begins with, over gRPC. It goes out with the first message, or with the
+    /// end, or by [`Self::send_header`]. Other transports lose it.
+    ///
+    /// # Errors
+    /// As [`Metadata::insert`]. The header has been sent already: code 13.
+    pub fn set_header(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.edit(Section::Header, |metadata| metadata.insert(key, value))
+    }
+
+    /// As [`Self::set_header`], but keeps the values that the key has.
+    ///
+    /// # Errors
+    /// As [`Self::set_header`].
+    pub fn append_header(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.edit(Section::Header, |metadata| metadata.append(key, value))
+    }
+
+    /// Sends the answer's metadata now, in front of any message. Transports other than gRPC do nothing.
+    ///
+    /// # Errors
+    /// It has been sent already, or the caller takes no header of this size: code 13. Nobody waits for an answer any
+    /// more.
+    pub fn send_header(&self) -> Result<(), Error> {
+        match &self.carrier {
+            Carrier::Message { .. } => Ok(()),
+            Carrier::Grpc { hub, id, .. } => hub.send_header(*id),
+        }
+    }
+
+    /// Sets a key of the metadata that the answer ends with, over gRPC, whatever the end will be. Other transports lose
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Metadata::insert`].
+    pub fn set_trailer(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.edit(Section::Trailer, |metadata| metadata.insert(key, value))
+    }
+
+    /// As [`Self::set_trailer`], but keeps the values that the key has.
+    ///
+    /// # Errors
+    /// As [`Self::set_trailer`].
+    pub fn append_trailer(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.edit(Section::Trailer, |metadata| metadata.append(key, value))
     }
 
     /// A metainfo value that travels along the whole chain of calls.
@@ -161,7 +292,8 @@ impl Call {
         self.meta().transient(key)
     }
 
-    /// Sends a value back with the answer, whatever that will be. Transports without a header lose it.
+    /// Sends a value back with the answer, whatever that will be. Transports without a TTHeader lose it; gRPC has
+    /// [`Self::set_header`].
     pub fn set_backward(&self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
         let mut backward = self.backward.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,12 +314,38 @@ impl Call {
     /// Whether nobody waits for the answer any more.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.link.cancel_reason(self.id).is_some()
+        match &self.carrier {
+            Carrier::Message { id, .. } => self.link.cancel_reason(*id).is_some(),
+            Carrier::Grpc { hub, id, .. } => hub.cancel_reason(*id).is_some(),
+        }
     }
 
     /// Service and method on the wire, where no service was found.
     pub(crate) fn wire_names(&self) -> Option<Box<(String, String)>> {
         self.wire_names.clone()
+    }
+
+    /// What the halves of its streams share. `None` if the call came as a single message.
+    pub(crate) fn stream(&self) -> Option<Arc<Stream>> {
+        match &self.carrier {
+            Carrier::Message { .. } => None,
+            Carrier::Grpc { hub, id, .. } => Some(Stream::new(Arc::clone(hub), *id, None)),
+        }
+    }
+
+    fn edit(&self, section: Section, edit: impl FnOnce(&mut Metadata) -> Result<(), Error>) -> Result<(), Error> {
+        match &self.carrier {
+            Carrier::Message { .. } => edit(&mut Metadata::new()),
+            Carrier::Grpc { hub, id, .. } => hub.edit(*id, section, edit),
+        }
+    }
+
+    /// The TTHeader or what stands for it, over transports other than gRPC.
+    const fn header(&self) -> Option<&CallHeader> {
+        match &self.carrier {
+            Carrier::Message { header, .. } => Some(header),
+            Carrier::Grpc { .. } => None,
+        }
     }
 
     fn names(&self) -> (&str, &str) {
@@ -204,8 +362,8 @@ impl fmt::Debug for Call {
             .field("service", &self.service())
             .field("method", &self.method())
             .field("peer", &self.peer())
-            .field("transport", &self.transport)
-            .field("sequence", &self.sequence)
+            .field("transport", &self.transport())
+            .field("sequence", &self.sequence())
             .finish_non_exhaustive()
     }
 }
@@ -221,6 +379,9 @@ impl Future for Cancelled<'_> {
     type Output = CancelReason;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CancelReason> {
-        self.call.link.poll_cancelled(self.call.id, cx)
+        match &self.call.carrier {
+            Carrier::Message { id, .. } => self.call.link.poll_cancelled(*id, cx),
+            Carrier::Grpc { hub, id, .. } => hub.poll_ended(*id, cx),
+        }
     }
 }

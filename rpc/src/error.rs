@@ -1,6 +1,9 @@
 //! The one error type of servers and clients.
 
 mod display;
+mod grpc;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,11 +12,17 @@ use std::io;
 use std::time::Duration;
 
 use kitewire_proto::dispatch::RegistrationError;
+use kitewire_proto::wire::Codec;
+use kitewire_proto::wire::grpc::Status;
+use kitewire_proto::wire::grpc::metadata::MetadataError;
 use kitewire_proto::{
     ApplicationException, BusinessStatus, CallError, CloseReason, DecodeError, EncodeError, ExceptionType, OpenError,
     ReplyOutcome,
 };
 use kitewire_runtime::Address;
+
+pub(crate) use grpc::{header_is_sent, stream_is_done};
+use grpc::{Origin, is_connection_error};
 
 /// Why a call failed, or why a handler has no result.
 ///
@@ -22,13 +31,14 @@ use kitewire_runtime::Address;
 ///
 /// A **handler** makes one, and what it makes decides what the caller gets:
 ///
-/// | handler returns | caller gets |
-/// |---|---|
-/// | [`Error::business`] | that status; the call itself went through |
-/// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>`; a business status among its causes counts as such |
-/// | [`Error::application`] | an exception of that type, `<text> [biz error]` |
-/// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` |
-/// | [`Error::reply_empty`] | a reply without any result |
+/// | handler returns | caller gets | over gRPC |
+/// |---|---|---|
+/// | [`Error::business`] | that status; the call itself went through | the same, in a status of code 13 or of its [own](Self::with_status) |
+/// | [`Error::status`], or an error of a stream handed on with `?` | exception type 6, `biz error: rpc error: …` | that code, `<text> [biz error]`, and its details |
+/// | [`Error::application`] | an exception of that type, `<text> [biz error]` | the type as the code, the same text |
+/// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>`; a business status among its causes counts as such | code 13, `<text> [biz error]`; likewise |
+/// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` | code 4, `context deadline exceeded [biz error]` |
+/// | [`Error::reply_empty`] | a reply without any result | the same |
 ///
 /// ```
 /// use kitewire::{Error, ErrorKind};
@@ -60,15 +70,23 @@ enum Repr {
     Call(CallError),
     Timeout(Option<Duration>),
     Remote(ApplicationException),
-    Business(BusinessStatus),
+    /// With a status of its own, where it has one.
+    Business(BusinessStatus, Option<Box<Status>>),
+    Status(Status, Origin),
     MissingResult,
     Malformed(DecodeError),
+    /// A message of a stream, and what it should have been.
+    Message(DecodeError, Codec),
     Encode(EncodeError),
+    Metadata(MetadataError),
+    /// The other side breaks the protocol; how it does.
+    Protocol(&'static str),
     Busy,
-    Configuration(&'static str),
+    Configuration(Cow<'static, str>),
     Registration(RegistrationError),
     Handler(Box<dyn StdError + Send + Sync>),
     Typed(ApplicationException),
+    DeadlineExceeded,
     Empty,
 }
 
@@ -82,15 +100,19 @@ pub enum ErrorKind {
     Transport,
     /// The answer is not what the protocol asks for.
     Protocol,
-    /// No answer in time. The server may have run the call.
+    /// No answer in time, or no message of a stream (codes 4 and 17). The server may have run the call.
     Timeout,
     /// The server answered with an application exception: see [`Error::exception`].
     Remote,
     /// The application on the other side said no: see [`Error::business_status`]. The call itself went through.
     Business,
+    /// The call ended with a gRPC status: see [`Error::grpc_status`] and [`Error::code`].
+    Status,
+    /// The call was given up, or the peer has gone (code 1).
+    Cancelled,
     /// The answer holds no result.
     MissingResult,
-    /// The request has no encoding. Nothing was sent.
+    /// The message has no encoding, or metadata is none. Nothing was sent.
     InvalidRequest,
     /// As many calls are in flight as the limits allow. Nothing was sent.
     Busy,
@@ -126,7 +148,7 @@ impl Error {
     /// What a handler returns that found its deadline passed. Nobody may be there to read it.
     #[must_use]
     pub fn deadline_exceeded() -> Self {
-        Self::new("context deadline exceeded")
+        Self::of(Repr::DeadlineExceeded)
     }
 
     /// What a handler returns to answer with an empty result struct, on purpose: a Kitex client reads nil, ours reports
@@ -145,7 +167,7 @@ impl Error {
     /// Adds a detail to a business status. Other errors stay as they are.
     #[must_use]
     pub fn with_extra(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        if let Repr::Business(status) = &mut self.0.repr {
+        if let Repr::Business(status, _) = &mut self.0.repr {
             status.extra.push((key.into(), value.into()));
         }
         self
@@ -158,14 +180,16 @@ impl Error {
             Repr::Connect(_) => ErrorKind::Connect,
             Repr::Call(CallError::TimedOut) | Repr::Timeout(_) => ErrorKind::Timeout,
             Repr::Call(CallError::Closed(_)) => ErrorKind::Transport,
-            Repr::Call(_) | Repr::Malformed(_) => ErrorKind::Protocol,
+            Repr::Call(_) | Repr::Malformed(_) | Repr::Message(..) | Repr::Protocol(_) => ErrorKind::Protocol,
             Repr::Remote(_) => ErrorKind::Remote,
-            Repr::Business(_) => ErrorKind::Business,
+            Repr::Business(..) => ErrorKind::Business,
+            Repr::Status(status, _) if is_connection_error(status) => ErrorKind::Transport,
+            Repr::Status(status, _) => grpc::kind_of(status.code),
             Repr::MissingResult => ErrorKind::MissingResult,
-            Repr::Encode(_) => ErrorKind::InvalidRequest,
+            Repr::Encode(_) | Repr::Metadata(_) => ErrorKind::InvalidRequest,
             Repr::Busy => ErrorKind::Busy,
             Repr::Configuration(_) | Repr::Registration(_) => ErrorKind::Configuration,
-            Repr::Handler(_) | Repr::Typed(_) => ErrorKind::Application,
+            Repr::Handler(_) | Repr::Typed(_) | Repr::DeadlineExceeded => ErrorKind::Application,
             Repr::Empty => ErrorKind::ReplyEmpty,
         }
     }
@@ -180,7 +204,7 @@ impl Error {
     #[must_use]
     pub fn business_status(&self) -> Option<&BusinessStatus> {
         match &self.0.repr {
-            Repr::Business(status) => Some(status),
+            Repr::Business(status, _) => Some(status),
             _ => None,
         }
     }
@@ -246,12 +270,30 @@ impl Error {
         Self::of(Repr::Malformed(error))
     }
 
+    /// A message of a stream that does not decode.
+    pub(crate) fn message(error: DecodeError, codec: Codec) -> Self {
+        Self::of(Repr::Message(error, codec))
+    }
+
+    pub(crate) fn encode(error: EncodeError) -> Self {
+        Self::of(Repr::Encode(error))
+    }
+
+    pub(crate) fn metadata(error: MetadataError) -> Self {
+        Self::of(Repr::Metadata(error))
+    }
+
+    /// The other side breaks the protocol in a way that has a text of its own.
+    pub(crate) fn protocol(how: &'static str) -> Self {
+        Self::of(Repr::Protocol(how))
+    }
+
     pub(crate) fn registration(error: RegistrationError) -> Self {
         Self::of(Repr::Registration(error))
     }
 
-    pub(crate) fn configuration(what: &'static str) -> Self {
-        Self::of(Repr::Configuration(what))
+    pub(crate) fn configuration(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(Repr::Configuration(what.into()))
     }
 
     /// Names the call that failed, where that is not known yet.
@@ -274,7 +316,7 @@ impl Error {
 
     /// What a server answers when a handler ended with this error.
     pub(crate) fn answer<T>(&self, send: impl FnOnce(ReplyOutcome<'_>) -> T) -> T {
-        if let Some(status) = self.status_inside() {
+        if let Some((status, _)) = self.business_inside() {
             return send(ReplyOutcome::Business { status, result: None });
         }
         match &self.0.repr {
@@ -294,13 +336,16 @@ impl Error {
         }
     }
 
-    /// As Kitex, a business status counts wherever it is in the chain of causes.
-    fn status_inside(&self) -> Option<&BusinessStatus> {
+    /// As Kitex, a business status counts wherever it is in the chain of causes. With it its own gRPC status, if it has
+    /// one.
+    fn business_inside(&self) -> Option<(&BusinessStatus, Option<&Status>)> {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = cause {
-            let found = error.downcast_ref::<Self>().and_then(Self::business_status);
-            if let Some(status) = found.or_else(|| error.downcast_ref()) {
-                return Some(status);
+            if let Some(Repr::Business(status, own)) = error.downcast_ref::<Self>().map(|error| &error.0.repr) {
+                return Some((status, own.as_deref()));
+            }
+            if let Some(status) = error.downcast_ref() {
+                return Some((status, None));
             }
             cause = error.source();
         }
@@ -310,7 +355,7 @@ impl Error {
 
 impl From<BusinessStatus> for Error {
     fn from(status: BusinessStatus) -> Self {
-        Self::of(Repr::Business(status))
+        Self::of(Repr::Business(status, None))
     }
 }
 
@@ -362,12 +407,20 @@ impl StdError for Error {
             Repr::Connect(error) => Some(error),
             Repr::Call(error) => Some(error),
             Repr::Remote(exception) | Repr::Typed(exception) => Some(exception),
-            Repr::Business(status) => Some(status),
-            Repr::Malformed(error) => Some(error),
+            Repr::Business(status, _) => Some(status),
+            Repr::Status(status, _) => Some(status),
+            Repr::Malformed(error) | Repr::Message(error, _) => Some(error),
             Repr::Encode(error) => Some(error),
+            Repr::Metadata(error) => Some(error),
             Repr::Registration(error) => Some(error),
             Repr::Handler(error) => Some(&**error),
-            Repr::Timeout(_) | Repr::MissingResult | Repr::Busy | Repr::Configuration(_) | Repr::Empty => None,
+            Repr::Timeout(_)
+            | Repr::MissingResult
+            | Repr::Protocol(_)
+            | Repr::Busy
+            | Repr::Configuration(_)
+            | Repr::DeadlineExceeded
+            | Repr::Empty => None,
         }
     }
 }

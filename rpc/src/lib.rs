@@ -128,16 +128,21 @@ mod call;
 mod client;
 mod error;
 mod hash;
+mod metadata;
 mod server;
 pub mod service;
+mod stream;
 mod text;
+mod transport;
 
 pub use bytes;
 pub use http;
 pub use kitewire_proto as proto;
 pub use kitewire_proto::dispatch::{MethodInfo, MethodKind, RegistrationError, RegistrationProblem, ServiceInfo};
 pub use kitewire_proto::thrift;
-pub use kitewire_proto::wire::{Codec, Transport};
+pub use kitewire_proto::grpc::UnknownNames;
+pub use kitewire_proto::wire::Codec;
+pub use kitewire_proto::wire::grpc::{Code, Status};
 pub use kitewire_proto::{
     ApplicationException, BusinessStatus, CancelReason, CloseReason, ExceptionType, Instant, Limits, MetaInfo,
     Multiplex, Refusal, Switch,
@@ -150,12 +155,18 @@ pub use kitewire_tokio::Tokio;
 pub use prost;
 
 pub use call::{Call, Cancelled};
-pub use client::{CallResult, Client, ClientBuilder, ClientCall, FullCall, Oneway, PoolOptions, Response};
+pub use client::{
+    BidiStream, CallResult, Client, ClientBuilder, ClientCall, ClientStream, FullCall, GrpcOptions, HTTP_URL, Oneway,
+    PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions,
+};
 pub use error::{Error, ErrorKind};
-pub use server::{BindError, Bound, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished};
+pub use metadata::Metadata;
+pub use server::{BindError, Bound, GrpcConfig, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished};
 #[cfg(feature = "protobuf")]
 pub use service::Protobuf;
 pub use service::{Dispatch, Registration, UnknownHandler};
+pub use stream::{Receiver, Sender};
+pub use transport::Transport;
 
 /// Includes the code that `kitewire-build` generated from an IDL file, named without directory and ending.
 ///
@@ -168,5 +179,18 @@ pub use service::{Dispatch, Registration, UnknownHandler};
 macro_rules! include_idl {
     ($name:literal) => {
         include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}
+
+/// The encoded `FileDescriptorSet` that `kitewire-build` wrote beside the code of Protobuf files, under the name that its
+/// `Builder::file_descriptor_set` was given: a `&'static` array of bytes, for a reflection service.
+///
+/// ```ignore
+/// const SHOP: &[u8] = kitewire::include_file_descriptor_set!("shop.bin");
+/// ```
+#[macro_export]
+macro_rules! include_file_descriptor_set {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name))
     };
 }

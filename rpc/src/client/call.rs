@@ -9,31 +9,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo};
-use kitewire_proto::wire::Codec;
-use kitewire_proto::{Answer, DecodeError, EncodeBody, Instant, MetaInfo, Output, Request, RequestKind};
+use kitewire_proto::{Answer, Instant, Request, RequestKind, Switch, grpc};
 use kitewire_runtime::Address;
 
+use super::call_options::CallOptions;
+use super::grpc::{Beside, Grpc, GrpcCall, Wanted as GrpcWanted};
 use super::request::CallHead;
-use super::route::Attempt;
-use super::{CONNECT_TIMEOUT, Client};
-use crate::service::{Body, RawBody, Received};
+use super::results::{CallResult, Response};
+use super::route::{Attempt, Route};
+use super::{CONNECT_TIMEOUT, Client, mismatch};
+use crate::service::{Body, Received};
 use crate::{Call, Error};
-
-/// A result struct on the caller's side: what the answer means.
-///
-/// Generated result structs implement it, and so does [`Protobuf`](crate::Protobuf).
-pub trait CallResult: Body {
-    /// What the call gives.
-    type Value;
-    /// What it fails with: [`Error`], or an enum of the declared exceptions and it.
-    type Error: From<Error>;
-
-    /// The value, or the declared exception.
-    ///
-    /// # Errors
-    /// A declared exception, or [`Error::missing_result`] when none of the declared results is there.
-    fn into_value(self) -> Result<Self::Value, Self::Error>;
-}
 
 /// A call that is about to be made. Await it, after setting what this one call needs otherwise than its client.
 ///
@@ -55,8 +41,26 @@ pub trait CallResult: Body {
 /// ```
 ///
 /// Dropping the future gives the call up: a connection that carries one call at a time is closed then, a shared one
-/// drops the late answer. A oneway call is over once its bytes are written; over a shared connection, once they are
-/// queued.
+/// drops the late answer, and over gRPC the server is told. A oneway call is over once its bytes are written; over a
+/// shared connection, once they are queued; over gRPC, once it is answered.
+///
+/// Options of streams do not exist here:
+///
+/// ```compile_fail,E0599
+/// # use std::time::Duration;
+/// # use kitewire::{ClientCall, RecvTimeout, service::RawBody};
+/// # fn with(call: ClientCall<'_, RawBody, RawBody>) {
+/// let _ = call.recv_timeout(RecvTimeout::new(Duration::from_secs(1)));
+/// # }
+/// ```
+///
+/// ```
+/// # use std::time::Duration;
+/// # use kitewire::{ClientCall, RecvTimeout, service::RawBody};
+/// # fn with(call: ClientCall<'_, RawBody, RawBody>) {
+/// let _ = call.timeout(Duration::from_secs(1));
+/// # }
+/// ```
 #[must_use = "a call is made when it is awaited"]
 pub struct ClientCall<'a, A, R> {
     wish: Wish<'a, A>,
@@ -79,17 +83,7 @@ struct Wish<'a, A> {
     service: &'a ServiceInfo,
     method: Option<&'a MethodInfo>,
     arguments: A,
-    options: Options,
-}
-
-/// What one call wants otherwise than its client.
-#[derive(Default)]
-struct Options {
-    timeout: Option<Duration>,
-    connect_timeout: Option<Duration>,
-    address: Option<Address>,
-    caller_method: String,
-    meta: MetaInfo,
+    options: CallOptions,
 }
 
 impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
@@ -101,7 +95,7 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
                 service,
                 method,
                 arguments,
-                options: Options::default(),
+                options: CallOptions::default(),
             },
             attempt: client.inner.route.start(),
             deadline: None,
@@ -137,10 +131,28 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
     /// Hands on the metainfo of the call being served, by the hop rule: persistent values go on, transient ones do not.
     /// Tells the server which method is being served, too. Values already set for this call stay.
     pub fn forward(mut self, incoming: &Call) -> Self {
-        let mut meta = incoming.meta().clone();
-        meta.extend(&self.wish.options.meta);
-        self.wish.options.meta = meta;
-        self.wish.options.caller_method = incoming.method().to_owned();
+        self.wish.options.forward(incoming);
+        self
+    }
+
+    /// Sends metadata with the request, over gRPC; other transports have none. The value of a key that ends in `-bin` is
+    /// any bytes. A call with metadata that cannot be sent fails with
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest).
+    pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        self.wish.options.append_metadata(key.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Whether the request is sent compressed, over gRPC. Default off. A compressed answer is asked for with it, and taken.
+    pub fn gzip(mut self, switch: Switch) -> Self {
+        self.wish.options.set_gzip(switch);
+        self
+    }
+
+    /// Labels this call. A tag of the call comes before the client's of the same key; see
+    /// [`ClientBuilder::tag`](crate::ClientBuilder::tag).
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.wish.options.set_tag(key.into(), value.into());
         self
     }
 
@@ -150,50 +162,123 @@ impl<'a, A: Body, R: CallResult> ClientCall<'a, A, R> {
         self
     }
 
-    /// Asks for all of the answer: the value, and the metainfo that the server sent back with it.
+    /// Asks for all of the answer: the value, and the metainfo and metadata that the server sent back with it.
     pub const fn full(self) -> FullCall<'a, A, R> {
         FullCall { call: self }
     }
 
     /// Makes the call. Gives its result, and where `wanted`, what came back beside it.
-    fn poll_result(&mut self, cx: &mut Context<'_>, wanted: Backward) -> Poll<Result<(R, Pairs), Error>> {
-        let route = &self.wish.client.inner.route;
+    fn poll_result(&mut self, cx: &mut Context<'_>, wanted: Besides) -> Poll<Result<(R, Extras), Error>> {
         match self.stage {
             Stage::Fresh => {
+                self.stage = Stage::Over;
+                self.wish.check()?;
                 self.stage = Stage::Under;
                 let timeout = self.wish.timeout_in_effect().filter(|timeout| !timeout.is_zero());
-                self.deadline = timeout.map(|timeout| route.now() + timeout);
+                self.deadline = timeout.map(|timeout| self.wish.client.inner.route.now() + timeout);
             }
             Stage::Under => {}
             Stage::Over => return Poll::Pending,
         }
-        let head = self.wish.head(self.deadline);
-        let answer = ready!(route.poll(&mut self.attempt, &head, cx));
-        self.stage = Stage::Over;
-        let max_depth = self.wish.client.inner.max_depth;
-        let result = match answer? {
-            Some(answer) => {
-                let backward = if wanted == Backward::Wanted {
-                    backward(&answer)
-                } else {
-                    Vec::new()
-                };
-                match decode(&answer, max_depth) {
-                    Ok(result) => Ok((result, backward)),
-                    Err(error) => Err(head.place(error).with_backward(backward)),
-                }
+        let route = &self.wish.client.inner.route;
+        let result = match (route, &mut self.attempt) {
+            (Route::Grpc(grpc), Attempt::Grpc(call)) => {
+                ready!(self.wish.poll_grpc(grpc, call, self.deadline, wanted, cx))
             }
-            // A oneway call: its result type needs no bytes.
-            None => R::decode_body(Received::new(&[], &Bytes::new), max_depth)
-                .map(|result| (result, Vec::new()))
-                .map_err(|error| head.place(Error::malformed(error))),
+            (_, attempt) => {
+                let head = self.wish.head(self.deadline);
+                let answer = ready!(route.poll(attempt, &head, cx));
+                self.stage = Stage::Over;
+                self.wish.read(answer?, &head, wanted)
+            }
         };
+        self.stage = Stage::Over;
         route.settle(&mut self.attempt);
         Poll::Ready(result)
     }
 }
 
 impl<A: Body> Wish<'_, A> {
+    /// Whether the call can be made at all.
+    fn check(&mut self) -> Result<(), Error> {
+        if let Some(error) = self.options.take_problem() {
+            return Err(error);
+        }
+        match self.method.map(|method| method.kind) {
+            Some(kind) if !kind.is_streaming() => Ok(()),
+            Some(_) => Err(mismatch("not a unary method", self.service, self.method)),
+            None => Err(mismatch("non-existent method", self.service, None)),
+        }
+    }
+
+    /// Goes on with the call over gRPC.
+    fn poll_grpc<R: Body>(
+        &self,
+        grpc: &Grpc,
+        call: &mut GrpcCall,
+        deadline: Option<Instant>,
+        wanted: Besides,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(R, Extras), Error>> {
+        let (client, options) = (&*self.client.inner, &self.options);
+        let head = self.head(deadline);
+        let default = grpc.authority(options.address.as_ref());
+        let (method, kind) = self.method_called();
+        let request = grpc::Request {
+            authority: options.url_host(client).unwrap_or(&default),
+            deadline,
+            gzip: options.gzip().unwrap_or(Switch::Off),
+            metadata: options.metadata().fields(),
+            meta: &options.meta,
+            names: options.names(client, method),
+            ..grpc::Request::new(&self.service.package, &self.service.name, method, self.service.codec, kind)
+        };
+        let request = GrpcWanted {
+            request,
+            address: head.address,
+            connect_timeout: head.connect_timeout,
+            only: Some(&self.arguments),
+        };
+        let result = ready!(grpc.poll_unary(call, &request, &head, cx));
+        let extras = match wanted {
+            Besides::Wanted => Some(Box::new((Vec::new(), call.beside(cx)))),
+            Besides::Unwanted => None,
+        };
+        Poll::Ready(result.map(|result| (result, extras)))
+    }
+
+    /// What an answer over a ping-pong transport says; there is none to a oneway call.
+    fn read<R: Body>(
+        &self,
+        answer: Option<Answer>,
+        head: &CallHead<'_>,
+        wanted: Besides,
+    ) -> Result<(R, Extras), Error> {
+        let max_depth = self.client.inner.max_depth;
+        let Some(answer) = answer else {
+            // Its result type needs no bytes.
+            return R::decode_body(Received::new(&[], &Bytes::new), max_depth)
+                .map(|result| (result, None))
+                .map_err(|error| head.place(Error::malformed(error)));
+        };
+        let decoded = decode(&answer, max_depth).map_err(|error| head.place(error));
+        match wanted {
+            Besides::Unwanted => decoded.map(|result| (result, None)),
+            Besides::Wanted => {
+                let backward = backward(&answer);
+                match decoded {
+                    Ok(result) => Ok((result, Some(Box::new((backward, Beside::default()))))),
+                    Err(error) => Err(error.with_backward(backward)),
+                }
+            }
+        }
+    }
+
+    fn method_called(&self) -> (&str, MethodKind) {
+        self.method
+            .map_or(("", MethodKind::Unary), |method| (&*method.name, method.kind))
+    }
+
     fn timeout_in_effect(&self) -> Option<Duration> {
         self.options.timeout.or(self.client.inner.timeout)
     }
@@ -203,9 +288,7 @@ impl<A: Body> Wish<'_, A> {
         let timeout = self.timeout_in_effect();
         let connect_timeout = self.options.connect_timeout.or(client.connect_timeout);
         let service = &*self.service.name;
-        let (method, kind) = self
-            .method
-            .map_or(("", MethodKind::Unary), |method| (&*method.name, method.kind));
+        let (method, kind) = self.method_called();
         CallHead {
             request: Request {
                 // A combined service is reached under no name of its own.
@@ -252,33 +335,14 @@ pub struct FullCall<'a, A, R> {
     call: ClientCall<'a, A, R>,
 }
 
-/// The answer to a call: its value, and what came beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Response<T> {
-    /// The value.
-    pub value: T,
-    /// Backward metainfo, in wire order: every string that the answer's header had.
-    pub backward: Vec<(String, String)>,
-}
-
-impl<T> Response<T> {
-    /// A backward metainfo value. Where a key repeats, the last one counts.
-    #[must_use]
-    pub fn backward(&self, key: &str) -> Option<&str> {
-        self.backward
-            .iter()
-            .rev()
-            .find(|(present, _)| present == key)
-            .map(|(_, value)| value.as_str())
-    }
-}
-
 type Pairs = Vec<(String, String)>;
 
-/// Whether backward metainfo is asked for.
+/// What came beside a result, where that is asked for.
+type Extras = Option<Box<(Pairs, Beside)>>;
+
+/// Whether what came beside the result is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Backward {
+enum Besides {
     Wanted,
     Unwanted,
 }
@@ -307,7 +371,7 @@ impl<A: Body, R: CallResult> Future for ClientCall<'_, A, R> {
     type Output = Result<R::Value, R::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, _) = ready!(self.poll_result(cx, Backward::Unwanted))?;
+        let (result, _) = ready!(self.poll_result(cx, Besides::Unwanted))?;
         Poll::Ready(result.into_value())
     }
 }
@@ -316,54 +380,16 @@ impl<A: Body, R: CallResult> Future for FullCall<'_, A, R> {
     type Output = Result<Response<R::Value>, R::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (result, backward) = ready!(self.call.poll_result(cx, Backward::Wanted))?;
-        Poll::Ready(result.into_value().map(|value| Response { value, backward }))
+        let (result, extras) = ready!(self.call.poll_result(cx, Besides::Wanted))?;
+        let (backward, Beside { header, trailer }) = extras.map(|extras| *extras).unwrap_or_default();
+        Poll::Ready(result.into_value().map(|value| Response {
+            value,
+            backward,
+            header,
+            trailer,
+        }))
     }
 }
 
 /// Nothing in it is pinned.
 impl<A, R> Unpin for ClientCall<'_, A, R> {}
-
-/// The result of a oneway call: there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Oneway;
-
-impl EncodeBody for Oneway {
-    fn encode_body(&self, _out: &mut Output) {}
-}
-
-impl Body for Oneway {
-    const CODEC: Codec = Codec::Thrift;
-
-    fn decode_body(_body: Received<'_>, _max_depth: u16) -> Result<Self, DecodeError> {
-        Ok(Self)
-    }
-}
-
-impl CallResult for Oneway {
-    type Value = ();
-    type Error = Error;
-
-    fn into_value(self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-impl CallResult for RawBody {
-    type Value = Bytes;
-    type Error = Error;
-
-    fn into_value(self) -> Result<Bytes, Error> {
-        Ok(self.0)
-    }
-}
-
-#[cfg(feature = "protobuf")]
-impl<M: prost::Message + Default> CallResult for crate::Protobuf<M> {
-    type Value = M;
-    type Error = Error;
-
-    fn into_value(self) -> Result<M, Error> {
-        Ok(self.0)
-    }
-}

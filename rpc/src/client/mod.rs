@@ -2,30 +2,43 @@
 
 mod builder;
 mod call;
+mod call_options;
+mod carrier;
 mod connector;
 mod exchange;
+mod grpc;
 mod in_process;
 mod lanes;
 mod mux;
+mod options;
 mod pool;
 mod pooled;
 mod request;
+mod results;
 mod route;
+mod stream_call;
+mod streams;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kitewire_proto::dispatch::ServiceInfo;
+use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo};
 use kitewire_runtime::Address;
 
 pub use builder::ClientBuilder;
-pub use call::{CallResult, ClientCall, FullCall, Oneway, Response};
+pub use call::{ClientCall, FullCall};
+pub use options::{GrpcOptions, HTTP_URL, RecvTimeout, StreamOptions};
 pub use pool::PoolOptions;
+pub use results::{CallResult, Oneway, Response};
+pub use stream_call::StreamCall;
+pub use streams::{BidiStream, ClientStream, ServerStream};
 
 use crate::Error;
 use crate::server::Server;
-use crate::service::{Body, Registration};
+use crate::service::{Body, Message, Registration};
+use grpc::Grpc;
+use options::Tags;
 use route::Route;
 
 /// Makes calls. Cheap to clone; clones share their connections.
@@ -52,7 +65,13 @@ pub(crate) struct Inner {
     timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
     max_depth: u16,
+    /// Who calls, where that is to be told over gRPC; may be empty.
+    caller: String,
+    tags: Tags,
+    streaming: StreamOptions,
     route: Route,
+    /// The way of streams. A client of its own process has none.
+    streams: Option<Arc<Grpc>>,
 }
 
 impl Client {
@@ -92,6 +111,44 @@ impl Client {
         ClientCall::new(self, service, method, arguments)
     }
 
+    /// A stream of a method with many requests and one answer. Generated clients make these, and the two below.
+    pub fn client_streaming<'a, A: Message, R: Message>(
+        &'a self,
+        service: &'static ServiceInfo,
+        method: usize,
+    ) -> StreamCall<'a, ClientStream<A::Value, R::Value>> {
+        let call = (service, method, MethodKind::ClientStreaming);
+        StreamCall::new(self, call, None, ClientStream::open::<A, R>)
+    }
+
+    /// A stream of a method with one request and many answers.
+    pub fn server_streaming<'a, A: Message, R: Message>(
+        &'a self,
+        service: &'static ServiceInfo,
+        method: usize,
+        request: A::Value,
+    ) -> StreamCall<'a, ServerStream<R::Value>> {
+        let call = (service, method, MethodKind::ServerStreaming);
+        let request = stream_call::Only::<A>(request);
+        StreamCall::new(self, call, Some(Box::new(request)), ServerStream::open::<R>)
+    }
+
+    /// A stream of a method with many requests and many answers.
+    pub fn bidirectional<'a, A: Message, R: Message>(
+        &'a self,
+        service: &'static ServiceInfo,
+        method: usize,
+    ) -> StreamCall<'a, BidiStream<A::Value, R::Value>> {
+        let call = (service, method, MethodKind::BidirectionalStreaming);
+        StreamCall::new(self, call, None, BidiStream::open::<A, R>)
+    }
+
+    /// A tag that was set with [`ClientBuilder::tag`].
+    #[must_use]
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.inner.tags.get(key)
+    }
+
     /// Where calls go that name no address of their own.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -113,6 +170,14 @@ impl fmt::Debug for Client {
             .field("route", &self.inner.route)
             .finish_non_exhaustive()
     }
+}
+
+/// A method is called in a way that it is not declared for; in Kitex's words.
+#[cold]
+fn mismatch(what: &str, service: &ServiceInfo, method: Option<&MethodInfo>) -> Error {
+    let (service, method) = (&*service.name, method.map_or("", |method| &*method.name));
+    let text = format!("internal exception: {what}, service: {service}, method: {method}");
+    Error::configuration(text).at(service, method, None)
 }
 
 /// As Kitex.

@@ -8,6 +8,7 @@ use kitewire_proto::{Answer, CallId, Instant, OpenError};
 use kitewire_runtime::Timer;
 
 use super::connector::Connector;
+use super::grpc::{Grpc, GrpcCall};
 use super::in_process::{DirectCall, InProcess};
 use super::lanes::{Dialling, Found, Lanes};
 use super::mux::MuxConnection;
@@ -18,7 +19,8 @@ use crate::Error;
 /// How a client makes its calls.
 pub(crate) enum Route {
     Pooled(Pooled, Arc<dyn Connector>),
-    Multiplexed(Lanes, Arc<dyn Connector>),
+    Multiplexed(Lanes<MuxConnection>, Arc<dyn Connector>),
+    Grpc(Arc<Grpc>),
     InProcess(InProcess),
 }
 
@@ -26,6 +28,7 @@ pub(crate) enum Route {
 pub(crate) enum Attempt {
     Pooled(PooledCall),
     Multiplexed(MuxCall),
+    Grpc(GrpcCall),
     InProcess(DirectCall),
 }
 
@@ -36,7 +39,7 @@ pub(crate) enum MuxCall {
         tries: u32,
     },
     Dialing {
-        dialling: Arc<Dialling>,
+        dialling: Arc<Dialling<MuxConnection>>,
         timer: Option<Box<dyn Timer>>,
         tries: u32,
     },
@@ -51,6 +54,7 @@ impl Route {
     pub(crate) fn now(&self) -> Instant {
         match self {
             Self::Pooled(_, connector) | Self::Multiplexed(_, connector) => connector.now(),
+            Self::Grpc(grpc) => grpc.connector().now(),
             Self::InProcess(direct) => direct.now(),
         }
     }
@@ -59,11 +63,13 @@ impl Route {
         match self {
             Self::Pooled(..) => Attempt::Pooled(PooledCall::Start { retried: Retried::No }),
             Self::Multiplexed(..) => Attempt::Multiplexed(MuxCall::Start { tries: 0 }),
+            Self::Grpc(_) => Attempt::Grpc(GrpcCall::new()),
             Self::InProcess(_) => Attempt::InProcess(DirectCall::Start),
         }
     }
 
-    /// Goes on with `attempt`, which this route started. Ready with nothing when a oneway call is sent.
+    /// Goes on with `attempt`, which this route started. Ready with nothing when a oneway call is sent. Calls over gRPC
+    /// have answers of another kind, and go on with [`Grpc::poll_unary`].
     pub(crate) fn poll(
         &self,
         attempt: &mut Attempt,
@@ -85,6 +91,7 @@ impl Route {
         match (self, attempt) {
             (Self::Pooled(pooled, _), Attempt::Pooled(call)) => pooled.settle(call),
             (Self::InProcess(direct), Attempt::InProcess(call)) => direct.settle(call),
+            (_, Attempt::Grpc(call)) => call.settle(),
             _ => {}
         }
     }
@@ -92,7 +99,7 @@ impl Route {
     pub(crate) fn idle(&self) -> usize {
         match self {
             Self::Pooled(pooled, _) => pooled.idle(),
-            Self::Multiplexed(..) | Self::InProcess(_) => 0,
+            Self::Multiplexed(..) | Self::Grpc(_) | Self::InProcess(_) => 0,
         }
     }
 }
@@ -102,13 +109,14 @@ impl fmt::Debug for Route {
         f.write_str(match self {
             Self::Pooled(..) => "Pooled",
             Self::Multiplexed(..) => "Multiplexed",
+            Self::Grpc(_) => "Grpc",
             Self::InProcess(_) => "InProcess",
         })
     }
 }
 
 fn poll_multiplexed(
-    lanes: &Lanes,
+    lanes: &Lanes<MuxConnection>,
     connector: &dyn Connector,
     call: &mut MuxCall,
     head: &CallHead<'_>,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::grpc::{Origin, is_connection_error};
 use super::{Error, Repr};
 use crate::text::GoDuration;
 
@@ -32,16 +33,29 @@ impl fmt::Display for Error {
                 place.peer.as_ref().map_or(Ok(()), |peer| write!(f, ", remote={peer}"))
             }
             Repr::Remote(exception) => write!(f, "remote or network error[remote]: {exception}"),
-            Repr::Business(status) => write!(f, "biz error: code={}, msg={}", status.code, status.message),
+            Repr::Status(status, origin) => {
+                if *origin == Origin::UnaryCall {
+                    f.write_str("remote or network error: ")?;
+                }
+                match is_connection_error(status) {
+                    true => f.write_str(&status.message),
+                    false => status.fmt(f),
+                }
+            }
+            Repr::Business(status, _) => write!(f, "biz error: code={}, msg={}", status.code, status.message),
             Repr::MissingResult if place.method.is_empty() => f.write_str("missing result"),
             Repr::MissingResult => write!(f, "missing result of {}.{}", place.service, place.method),
             Repr::Malformed(error) => write!(f, "remote or network error: {error}"),
-            Repr::Encode(error) => write!(f, "request cannot be encoded: {error}"),
+            Repr::Message(error, _) => error.fmt(f),
+            Repr::Encode(error) => write!(f, "message cannot be encoded: {error}"),
+            Repr::Metadata(error) => write!(f, "metadata cannot be sent: {error}"),
+            Repr::Protocol(how) => write!(f, "remote or network error: {how}"),
             Repr::Busy => f.write_str("too many calls in flight"),
             Repr::Configuration(what) => f.write_str(what),
             Repr::Registration(error) => error.fmt(f),
             Repr::Handler(error) => error.fmt(f),
             Repr::Typed(exception) => exception.fmt(f),
+            Repr::DeadlineExceeded => f.write_str("context deadline exceeded"),
             Repr::Empty => f.write_str("empty reply"),
         }
     }

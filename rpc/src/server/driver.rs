@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use kitewire_proto::wire::Protocol;
 use kitewire_proto::wire::detect::{Detection, detect};
 use kitewire_proto::{Demand, Disconnect, Instant, ServerConnection, Shutdown, Transmit};
 use kitewire_runtime::{Io, IoSlice, Runtime};
 
 use super::engine::{Budget, Engine};
+use super::grpc::GrpcServing;
 use super::link::Link;
 use super::plain::HttpServing;
 use super::serving::Serving;
@@ -32,7 +34,10 @@ enum Speaks {
     /// Also as long as nothing is known: this engine waits for the bytes that tell, within its deadline, and refuses
     /// what nobody speaks.
     PingPong(Serving),
+    /// HTTP/1.
     Http(Box<HttpServing>),
+    /// HTTP/2.
+    Grpc(Box<GrpcServing>),
 }
 
 /// Everything about the connection that does not depend on what it speaks.
@@ -69,7 +74,7 @@ enum Read {
     Progress,
     Waiting,
     /// The first bytes are HTTP.
-    Http(Box<HttpServing>),
+    Other(Speaks),
 }
 
 /// What became of an exchange with the socket.
@@ -77,14 +82,14 @@ enum Exchanged {
     All,
     /// There was more to do than the budget allowed.
     Part,
-    Http(Box<HttpServing>),
+    Other(Speaks),
 }
 
 /// How a turn ended.
 enum Turn {
     Over(Poll<()>),
     /// The connection goes on with another engine.
-    Http(Box<HttpServing>),
+    Other(Speaks),
 }
 
 impl<R: Runtime> Driver<R> {
@@ -112,13 +117,25 @@ impl<R: Runtime> Driver<R> {
     }
 }
 
+impl Speaks {
+    /// Whether somebody has something to send.
+    fn is_called(&self) -> bool {
+        match self {
+            Self::PingPong(_) | Self::Http(_) => false,
+            Self::Grpc(serving) => serving.is_called(),
+        }
+    }
+}
+
 impl<R: Runtime> Line<R> {
     fn turn<E: Engine>(&mut self, engine: &mut E, cx: &mut Context<'_>) -> Turn {
         let now = self.runtime.now();
         if !is_known(self.task.as_ref(), cx) {
             self.link.adopt(cx.waker());
+            engine.adopt(cx.waker());
             self.task = Some(cx.waker().clone());
         }
+        engine.wake();
         if self.link.take_attention() {
             self.obey_server(engine, now);
             engine.collect(now);
@@ -134,7 +151,7 @@ impl<R: Runtime> Line<R> {
         let more = match self.exchange(engine, now, cx) {
             Exchanged::All => false,
             Exchanged::Part => true,
-            Exchanged::Http(serving) => return Turn::Http(serving),
+            Exchanged::Other(speaks) => return Turn::Other(speaks),
         };
         self.link.set_calls(engine.open_calls());
         if engine.is_drained() {
@@ -177,18 +194,19 @@ impl<R: Runtime> Line<R> {
                 Demand::Read if !spent => match self.read(engine, now, cx, &mut budget) {
                     Read::Progress => continue,
                     Read::Waiting => {}
-                    Read::Http(serving) => return Exchanged::Http(serving),
+                    Read::Other(speaks) => return Exchanged::Other(speaks),
                 },
                 _ => {}
             }
             let wrote = self.write(engine, now, cx);
+            let told = wrote && engine.after_write();
             if spent {
                 return Exchanged::Part;
             }
             // Room for output ends a pause, and sending the last byte can end the connection.
             let resumed = demand == Demand::Pause && engine.read_demand() != Demand::Pause;
             let ended = engine.is_drained() && engine.closed().is_none();
-            if !wrote || !(resumed || ended) {
+            if !wrote || !(resumed || ended || told) {
                 return Exchanged::All;
             }
         }
@@ -202,9 +220,9 @@ impl<R: Runtime> Line<R> {
                 self.alarm.touch(now);
                 budget.spend_bytes(read);
                 if self.undecided
-                    && let Some(serving) = self.recognise(now)
+                    && let Some(speaks) = self.recognise(now)
                 {
-                    return Read::Http(serving);
+                    return Read::Other(speaks);
                 }
                 engine.receive(now, &mut self.input.bytes);
             }
@@ -214,15 +232,33 @@ impl<R: Runtime> Line<R> {
     }
 
     /// What to go on with if the first bytes are HTTP, those taken in.
-    fn recognise(&mut self, now: Instant) -> Option<Box<HttpServing>> {
+    fn recognise(&mut self, now: Instant) -> Option<Speaks> {
         let Detection::Protocol(protocol) = detect(&self.input.bytes) else {
             return None;
         };
         self.undecided = false;
-        let mut serving = Box::new(HttpServing::new(&self.link, protocol, now)?);
-        self.obey_server(&mut *serving, now);
-        serving.receive(now, &mut self.input.bytes);
-        Some(serving)
+        match protocol {
+            Protocol::Http1 => {
+                let mut serving = Box::new(HttpServing::new(&self.link, now)?);
+                self.begin(&mut *serving, now);
+                Some(Speaks::Http(serving))
+            }
+            Protocol::Http2 => {
+                let mut serving = Box::new(GrpcServing::new(&self.link, now));
+                self.begin(&mut *serving, now);
+                Some(Speaks::Grpc(serving))
+            }
+            _ => None,
+        }
+    }
+
+    /// Hands the connection to another engine, with what has been read.
+    fn begin<E: Engine>(&mut self, engine: &mut E, now: Instant) {
+        if let Some(task) = &self.task {
+            engine.adopt(task);
+        }
+        self.obey_server(engine, now);
+        engine.receive(now, &mut self.input.bytes);
     }
 
     /// Writes what there is. Returns whether the socket took any of it, or failed.
@@ -296,7 +332,7 @@ impl<R: Runtime> Future for Driver<R> {
         let this = &mut *self;
         match this.line.phase {
             Phase::Lingering { until } => return this.line.linger(cx, until),
-            Phase::Serving if this.line.link.has_attention() => {
+            Phase::Serving if this.line.link.has_attention() || this.speaks.is_called() => {
                 this.line.phase = Phase::Gathering;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -307,10 +343,11 @@ impl<R: Runtime> Future for Driver<R> {
             let turn = match &mut this.speaks {
                 Speaks::PingPong(serving) => this.line.turn(serving, cx),
                 Speaks::Http(serving) => this.line.turn(&mut **serving, cx),
+                Speaks::Grpc(serving) => this.line.turn(&mut **serving, cx),
             };
             match turn {
                 Turn::Over(poll) => return poll,
-                Turn::Http(serving) => this.speaks = Speaks::Http(serving),
+                Turn::Other(speaks) => this.speaks = speaks,
             }
         }
     }
@@ -324,6 +361,7 @@ impl<R: Runtime> Drop for Driver<R> {
         match &mut self.speaks {
             Speaks::PingPong(serving) => serving.abandon(None),
             Speaks::Http(serving) => serving.abandon(None),
+            Speaks::Grpc(serving) => serving.abandon(None),
         }
         self.line.link.server().leave(self.line.key);
     }

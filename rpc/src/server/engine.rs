@@ -1,7 +1,7 @@
 //! What the driver asks of a protocol: a sans-IO connection and the handlers of what comes in over it.
 
 use std::future::Future;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use bytes::BytesMut;
 use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
@@ -19,6 +19,17 @@ pub(crate) trait Engine {
     fn poll_timeout(&self) -> Option<Deadline>;
     fn read_demand(&self) -> Demand;
     fn is_drained(&self) -> bool;
+
+    /// Whom to wake from now on.
+    fn adopt(&mut self, _task: &Waker) {}
+
+    /// The connection's task goes to work.
+    fn wake(&mut self) {}
+
+    /// Bytes have been written. Returns whether that led to events.
+    fn after_write(&mut self) -> bool {
+        false
+    }
 
     /// Answers what handlers in tasks of their own have finished.
     fn collect(&mut self, now: Instant);

@@ -3,12 +3,14 @@
 mod bound;
 mod driver;
 mod engine;
+mod grpc;
 mod link;
 mod plain;
 mod serving;
 mod shared;
 
 use std::fmt;
+use std::sync::Arc;
 
 use kitewire_proto::dispatch::{RegistrationError, Services, ServicesBuilder, Strictness};
 use kitewire_proto::{Limits, Multiplex, ServerConfig, Switch};
@@ -16,19 +18,20 @@ use kitewire_runtime::{Address, Listener, Runtime};
 
 pub use bound::{Bound, ServerHandle, Unfinished};
 pub(crate) use engine::{Budget, Engine};
+pub use grpc::GrpcConfig;
 pub(crate) use link::Link;
 pub use plain::{HttpHandler, PeerAddress};
 pub(crate) use serving::Serving;
 pub(crate) use shared::{Fixed, Shared};
 pub use shared::{Notice, ServerStats};
 
-use crate::service::{self, Method, Registration, UnknownHandler};
+use crate::service::{Registration, Unknown, UnknownHandler};
 use shared::Observer;
 
 /// A server to be: services and settings, until [`Self::bind`] makes it listen.
 ///
 /// One port serves every service and every transport: bare, framed and TTHeader messages, Thrift and Protobuf, one call
-/// at a time or many at once. It answers plain HTTP requests too: see [`Self::http`].
+/// at a time or many at once, and gRPC, with streams. It answers plain HTTP requests too: see [`Self::http`].
 ///
 /// ```no_run
 /// # use kitewire::{Server, Registration, Runtime};
@@ -43,10 +46,11 @@ pub struct Server<R> {
     runtime: R,
     table: ServicesBuilder,
     registered: Vec<Registration>,
-    unknown: Option<Box<dyn Method>>,
+    unknown: Option<Unknown>,
     observer: Option<Observer>,
     config: ServerConfig,
     plain: plain::Settings,
+    grpc: GrpcConfig,
 }
 
 impl Server<()> {
@@ -67,6 +71,7 @@ impl<R> Server<R> {
             observer: None,
             config: ServerConfig::default(),
             plain: plain::Settings::new(),
+            grpc: GrpcConfig::default(),
         }
     }
 
@@ -88,7 +93,7 @@ impl<R> Server<R> {
     /// Takes requests whose service or method nobody registered.
     pub fn unknown_handler(mut self, handler: impl UnknownHandler) -> Self {
         self.table.unknown_handler();
-        self.unknown = Some(service::unknown_method(handler));
+        self.unknown = Some(Unknown::new(handler));
         self
     }
 
@@ -133,10 +138,12 @@ impl<R> Server<R> {
 
     /// Checks what was registered.
     pub(crate) fn fix(self) -> Result<Fixed, RegistrationError> {
+        let (plain, http2) = self.plain.fix(&self.registered);
         Ok(Fixed {
             services: self.table.build()?,
             config: self.config,
-            plain: self.plain.fix(&self.registered),
+            plain,
+            grpc: Arc::new(self.grpc.fix(http2)),
             registered: self.registered,
             unknown: self.unknown,
             observer: self.observer,

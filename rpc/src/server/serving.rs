@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use kitewire_proto::{
-    CallId, CloseReason, Deadline, Demand, Disconnect, Instant, ServerConnection, ServerEvent, Shutdown, Target,
-    Transmit,
+    CallId, CloseReason, Deadline, Demand, Disconnect, Instant, Reply, ReplyOutcome, ServerConnection, ServerEvent,
+    Shutdown, Target, Transmit,
 };
 
 use super::engine::{Budget, Engine, Spawn};
@@ -18,7 +18,7 @@ use super::link::{Done, Link};
 use super::shared::Notice;
 use crate::Call;
 use crate::hash::CallIdHasher;
-use crate::service::{Dispatch, Received, Running};
+use crate::service::{Answer, Dispatch, Received, Running};
 
 /// A server connection and the handlers of its calls.
 ///
@@ -106,10 +106,20 @@ impl Serving {
     fn respond(&mut self, now: Instant, mut done: Done) {
         let (service, method) = self.link.names(done.target);
         let connection = &mut self.connection;
-        // The call may be gone with its caller, and an answer without an encoding has become an exception: both are
-        // settled.
-        done.slot.answer(service, method, &mut |reply| {
-            let _ = connection.respond(now, done.id, reply);
+        let _ = done.slot.answer(service, method, &mut |ended| {
+            let mut send = |outcome: ReplyOutcome<'_>| {
+                let backward = ended.backward;
+                // The call may be gone with its caller, and an answer without an encoding has become an exception: both
+                // are settled.
+                let _ = connection.respond(now, done.id, &Reply { outcome, backward });
+            };
+            match ended.answer {
+                Answer::Result(result) => send(ReplyOutcome::Result(result)),
+                Answer::Nothing => send(ReplyOutcome::Empty),
+                Answer::Failed(error) => error.answer(send),
+                Answer::Panicked(exception) => send(ReplyOutcome::Exception(exception)),
+            }
+            Poll::Ready(())
         });
         self.link.forget(done.id);
         self.keep(done.target, done.slot);

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, Waker};
 
 use kitewire_proto::dispatch::Services;
 use kitewire_proto::http2::ErrorCode;
-use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target};
+use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target, grpc};
 use kitewire_runtime::Address;
 use slab::Slab;
 
 use super::link::Link;
 use super::plain::Plain;
-use crate::service::{Dispatch, Method, Registration};
+use crate::service::{Dispatch, Method, Registration, Unknown};
 
 /// Something that a server's owner may want to log or count. See [`Server::observe`](crate::Server::observe).
 #[derive(Debug)]
@@ -65,8 +65,9 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<Services>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) registered: Vec<Registration>,
-    pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) unknown: Option<Unknown>,
     pub(crate) plain: Option<Plain>,
+    pub(crate) grpc: Arc<grpc::Config>,
     pub(crate) observer: Option<Observer>,
     pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
     /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
@@ -109,8 +110,9 @@ pub(crate) struct Fixed {
     pub(crate) services: Services,
     pub(crate) config: ServerConfig,
     pub(crate) registered: Vec<Registration>,
-    pub(crate) unknown: Option<Box<dyn Method>>,
+    pub(crate) unknown: Option<Unknown>,
     pub(crate) plain: Option<Plain>,
+    pub(crate) grpc: Arc<grpc::Config>,
     pub(crate) observer: Option<Observer>,
 }
 
@@ -122,6 +124,7 @@ impl Shared {
             registered: fixed.registered,
             unknown: fixed.unknown,
             plain: fixed.plain,
+            grpc: fixed.grpc,
             observer: fixed.observer,
             clock: Box::new(clock),
             stop: AtomicU64::new(SERVING),
@@ -142,7 +145,15 @@ impl Shared {
                 let method = registered.service.methods().get(usize::from(method.method))?;
                 Some((&**method, registered.dispatch))
             }
-            Target::Unknown => Some((&**self.unknown.as_ref()?, Dispatch::InPlace)),
+            Target::Unknown => Some((&*self.unknown.as_ref()?.single, Dispatch::InPlace)),
+        }
+    }
+
+    /// The same for a call over gRPC.
+    pub(crate) fn grpc_method(&self, target: Target) -> Option<(&dyn Method, Dispatch)> {
+        match target {
+            Target::Method(_) => self.method(target),
+            Target::Unknown => Some((&*self.unknown.as_ref()?.stream, Dispatch::InPlace)),
         }
     }
 

@@ -23,6 +23,19 @@ pub trait Body: EncodeBody + Sized {
     fn decode_body(body: Received<'_>, max_depth: u16) -> Result<Self, DecodeError>;
 }
 
+/// A message of a stream as generated code names it. The values that handlers and callers see are the struct itself for
+/// Thrift, the message inside for [`Protobuf`], and the bytes for [`RawBody`].
+pub trait Message: Body + Send + 'static {
+    /// What handlers and callers see.
+    type Value: Send + 'static;
+
+    /// The value of a decoded message.
+    fn into_value(self) -> Self::Value;
+
+    /// Appends the encoded message with this value.
+    fn encode_value(value: &Self::Value, out: &mut Output);
+}
+
 /// An encoded body, in the block of memory that it was received in.
 #[derive(Clone, Copy)]
 pub struct Received<'a> {
@@ -79,6 +92,18 @@ impl<T: thrift::Struct> Body for T {
     }
 }
 
+impl<T: thrift::Struct + Send + 'static> Message for T {
+    type Value = Self;
+
+    fn into_value(self) -> Self {
+        self
+    }
+
+    fn encode_value(value: &Self, out: &mut Output) {
+        value.encode_body(out);
+    }
+}
+
 /// A body that stays as it is: for handlers and calls that pass on what they do not know.
 ///
 /// For Thrift these are the bytes of the whole argument or result struct of the method, field headers included.
@@ -100,6 +125,18 @@ impl Body for RawBody {
     }
 }
 
+impl Message for RawBody {
+    type Value = Bytes;
+
+    fn into_value(self) -> Bytes {
+        self.0
+    }
+
+    fn encode_value(value: &Bytes, out: &mut Output) {
+        out.put_shared(value);
+    }
+}
+
 #[cfg(feature = "protobuf")]
 pub use protobuf::Protobuf;
 
@@ -108,7 +145,7 @@ mod protobuf {
     use kitewire_proto::wire::Codec;
     use kitewire_proto::{DecodeError, DecodeErrorKind, EncodeBody, EncodeError, Output};
 
-    use super::{Body, Received};
+    use super::{Body, Message, Received};
 
     /// A Protobuf message of prost's as a body.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,9 +156,25 @@ mod protobuf {
 
     impl<M: prost::Message> EncodeBody for Protobuf<M> {
         fn encode_body(&self, out: &mut Output) {
-            if self.0.encode(out.arena()).is_err() {
-                out.fail(EncodeError::LengthOverflow(self.0.encoded_len()));
-            }
+            encode(&self.0, out);
+        }
+    }
+
+    impl<M: prost::Message + Default + 'static> Message for Protobuf<M> {
+        type Value = M;
+
+        fn into_value(self) -> M {
+            self.0
+        }
+
+        fn encode_value(value: &M, out: &mut Output) {
+            encode(value, out);
+        }
+    }
+
+    fn encode(message: &impl prost::Message, out: &mut Output) {
+        if message.encode(out.arena()).is_err() {
+            out.fail(EncodeError::LengthOverflow(message.encoded_len()));
         }
     }
 

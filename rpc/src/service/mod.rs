@@ -1,7 +1,8 @@
 //! What generated server code is made of: services, methods and the slots that handlers run in.
 //!
 //! A service is a [`ServiceInfo`] and one [`Method`] per entry of [`ServiceInfo::methods`], in the same order. Each
-//! method is made by [`method`] from a function that takes the service, the [`Call`] and the decoded arguments:
+//! method is made by [`method`] from a function that takes the service, the [`Call`] and the decoded arguments;
+//! [`client_streaming`], [`server_streaming`] and [`bidirectional`] make those with streams.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -36,15 +37,18 @@
 //! ```
 
 mod body;
+mod kinds;
 mod registration;
 mod slot;
 
 #[cfg(feature = "protobuf")]
 pub use body::Protobuf;
-pub use body::{Body, RawBody, Received};
-pub(crate) use registration::unknown_method;
+pub use body::{Body, Message, RawBody, Received};
+pub use kinds::{bidirectional, client_streaming, method, server_streaming};
+pub(crate) use registration::Unknown;
 pub use registration::{Dispatch, Registration, UnknownHandler};
-pub use slot::{Finished, Handler, Method, Running, method};
+pub(crate) use slot::Answer;
+pub use slot::{Ended, Finished, Handler, Method, Running};
 
 use kitewire_proto::dispatch::ServiceInfo;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kitewire_proto::dispatch::ServiceRole;
 
-use super::{Method, RawBody, Service, method};
-use crate::{Call, Error};
+use super::{Method, RawBody, Service, bidirectional, method};
+use crate::{Call, Code, Error, Receiver, Sender};
 
 /// Where a service's handlers run first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,11 +92,42 @@ impl fmt::Debug for Registration {
 pub trait UnknownHandler: Send + Sync + 'static {
     /// Handles one request.
     fn handle(&self, call: &Call, body: Bytes) -> impl Future<Output = Result<Bytes, Error>> + Send;
+
+    /// Handles one call over gRPC, of which nobody knows how many messages flow either way. As given, it takes one
+    /// message, hands it to [`Self::handle`], and sends the answer: right for unary methods.
+    fn handle_stream(
+        &self,
+        call: &Call,
+        mut messages: Receiver<Bytes>,
+        mut out: Sender<Bytes>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            let Some(body) = messages.recv().await? else {
+                return Err(Error::status(Code::INTERNAL, "a request without a message"));
+            };
+            let answer = self.handle(call, body).await?;
+            out.send(answer).await
+        }
+    }
 }
 
-pub(crate) fn unknown_method<H: UnknownHandler>(handler: H) -> Box<dyn Method> {
-    method(&Arc::new(handler), |handler, call, body: RawBody| async move {
-        let outcome = handler.handle(&call, body.0).await;
-        call.finish(outcome.map(RawBody))
-    })
+/// The methods that an [`UnknownHandler`] makes.
+pub(crate) struct Unknown {
+    pub(crate) single: Box<dyn Method>,
+    pub(crate) stream: Box<dyn Method>,
+}
+
+impl Unknown {
+    pub(crate) fn new<H: UnknownHandler>(handler: H) -> Self {
+        let handler = Arc::new(handler);
+        let single = method(&handler, |handler, call, body: RawBody| async move {
+            let outcome = handler.handle(&call, body.0).await;
+            call.finish(outcome.map(RawBody))
+        });
+        let stream = bidirectional::<_, RawBody, RawBody, _, _>(&handler, |handler, call, messages, out| async move {
+            let outcome = handler.handle_stream(&call, messages, out).await;
+            call.finish(outcome)
+        });
+        Self { single, stream }
+    }
 }

@@ -4,15 +4,14 @@
 //! allocates nothing. A slot goes through these states:
 //!
 //! ```text
-//!             start                poll: ready              answer
-//!   Idle ───────────────► Running ─────────────► Finished ──────────► Idle
-//!                            │ poll: panic                              ▲
-//!                            └─────────────────► Panicked ──────────────┘ answer
+//!             start                poll: ready            answer: given
+//!   Idle ───────────────► Running ─────────────► Finished ──────────────► Idle
+//!                            │ poll: panic                                  ▲
+//!                            └─────────────────► Panicked ──────────────────┘ answer: given
 //! ```
 
 use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,12 +19,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use kitewire_proto::{ApplicationException, DecodeError, ExceptionType, Reply, ReplyOutcome};
+use kitewire_proto::{ApplicationException, DecodeError, EncodeBody, ExceptionType};
 
-use super::{Body, Received};
+use super::Received;
 use crate::{Call, Error};
 
-/// A method of a service. Made with [`method`].
+/// A method of a service. Made with [`method`](super::method) and its siblings for streams.
 pub trait Method: Send + Sync + 'static {
     /// A free slot to run a handler in.
     fn slot(&self) -> Box<dyn Running>;
@@ -33,7 +32,8 @@ pub trait Method: Send + Sync + 'static {
 
 /// A slot in which a handler runs, from the decoded arguments to the result. Made by [`Method::slot`].
 pub trait Running: Send {
-    /// Decodes the arguments and makes the handler's future, which is not polled yet.
+    /// Decodes the arguments and makes the handler's future, which is not polled yet. A handler that reads its requests
+    /// from a stream has no arguments, and `body` is nothing to it.
     ///
     /// # Errors
     /// A [`DecodeError`] when the arguments cannot be decoded.
@@ -42,11 +42,29 @@ pub trait Running: Send {
     /// Polls the handler. Panics of the handler end here.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Hands the finished handler's answer to `send`, once. `service` and `method` are named where it panicked.
-    fn answer(&mut self, service: &str, method: &str, send: &mut dyn FnMut(&Reply<'_>));
+    /// Hands the end of the handler to `give`, which is asked again next time if it is not ready for it. Ready also where
+    /// there is none. `service` and `method` are named where it panicked.
+    fn answer(&mut self, service: &str, method: &str, give: &mut dyn FnMut(&Ended<'_>) -> Poll<()>) -> Poll<()>;
 
     /// Gives the slot back to its method.
     fn recycle(self: Box<Self>);
+}
+
+/// How a handler ended, on its way to the caller.
+pub struct Ended<'a> {
+    pub(crate) answer: Answer<'a>,
+    pub(crate) backward: &'a [(String, String)],
+}
+
+/// What a caller gets of a handler that has ended.
+pub(crate) enum Answer<'a> {
+    /// The one result.
+    Result(&'a dyn EncodeBody),
+    /// Nothing more than it got on the way.
+    Nothing,
+    Failed(&'a Error),
+    /// It panicked, and this is what is said about it.
+    Panicked(&'a ApplicationException),
 }
 
 /// The service that a handler belongs to; a cheap handle that derefs to it.
@@ -64,32 +82,32 @@ pub struct Finished<R> {
     pub(crate) backward: Vec<(String, String)>,
 }
 
-/// The method that `run` handles, for generated code.
-///
-/// `run` gets the service, the call and the decoded arguments, and its future ends with [`Call::finish`].
-pub fn method<S, A, R, F, C>(service: &Arc<S>, run: C) -> Box<dyn Method>
+/// What callers get of a result.
+pub(super) type Show<R> = fn(&R) -> Answer<'_>;
+
+/// A method whose handlers begin with `start`, which decodes what it needs of the body.
+pub(super) fn typed<S, R, F, C>(service: &Arc<S>, show: Show<R>, start: C) -> Box<dyn Method>
 where
     S: Send + Sync + 'static,
-    A: Body + 'static,
-    R: Body + Send + 'static,
+    R: Send + 'static,
     F: Future<Output = Finished<R>> + Send + 'static,
-    C: Fn(Handler<S>, Call, A) -> F + Send + Sync + 'static,
+    C: Fn(Handler<S>, Call, Received<'_>, u16) -> Result<F, DecodeError> + Send + Sync + 'static,
 {
     Box::new(TypedMethod {
         service: Arc::clone(service),
-        run: Arc::new(run),
+        start: Arc::new(start),
+        show,
         home: Arc::new(Home {
             shelves: std::array::from_fn(|_| Mutex::new(Vec::new())),
         }),
-        arguments: PhantomData::<fn(A)>,
     })
 }
 
-struct TypedMethod<S, A, R, F, C> {
+struct TypedMethod<S, R, F, C> {
     service: Arc<S>,
-    run: Arc<C>,
-    home: Arc<HomeOf<S, A, R, F, C>>,
-    arguments: PhantomData<fn(A)>,
+    start: Arc<C>,
+    show: Show<R>,
+    home: Arc<HomeOf<S, R, F, C>>,
 }
 
 /// The free slots of a method, on several shelves, so that threads seldom meet at one.
@@ -97,17 +115,17 @@ struct Home<T> {
     shelves: [Mutex<Vec<Box<T>>>; SHELVES],
 }
 
-type HomeOf<S, A, R, F, C> = Home<Slot<S, A, R, F, C>>;
+type HomeOf<S, R, F, C> = Home<Slot<S, R, F, C>>;
 
-struct Slot<S, A, R, F, C> {
+struct Slot<S, R, F, C> {
     service: Handler<S>,
-    run: Arc<C>,
+    start: Arc<C>,
+    show: Show<R>,
     home: Weak<Home<Self>>,
     future: Pin<Box<Option<F>>>,
     state: State<R>,
     /// Service and method on the wire, where no service was found and this is the unknown-service handler's.
     wire_names: Option<Box<(String, String)>>,
-    arguments: PhantomData<fn(A)>,
 }
 
 enum State<R> {
@@ -117,13 +135,12 @@ enum State<R> {
     Panicked(Box<dyn Any + Send>),
 }
 
-impl<S, A, R, F, C> Method for TypedMethod<S, A, R, F, C>
+impl<S, R, F, C> Method for TypedMethod<S, R, F, C>
 where
     S: Send + Sync + 'static,
-    A: Body + 'static,
-    R: Body + Send + 'static,
+    R: Send + 'static,
     F: Future<Output = Finished<R>> + Send + 'static,
-    C: Fn(Handler<S>, Call, A) -> F + Send + Sync + 'static,
+    C: Fn(Handler<S>, Call, Received<'_>, u16) -> Result<F, DecodeError> + Send + Sync + 'static,
 {
     fn slot(&self) -> Box<dyn Running> {
         if let Some(slot) = self.home.shelf().pop() {
@@ -131,31 +148,30 @@ where
         }
         Box::new(Slot {
             service: Handler(Arc::new(Shared(Arc::clone(&self.service)))),
-            run: Arc::clone(&self.run),
+            start: Arc::clone(&self.start),
+            show: self.show,
             home: Arc::downgrade(&self.home),
             future: Box::pin(None),
             state: State::Idle,
             wire_names: None,
-            arguments: PhantomData,
         })
     }
 }
 
-impl<S, A, R, F, C> Running for Slot<S, A, R, F, C>
+impl<S, R, F, C> Running for Slot<S, R, F, C>
 where
     S: Send + Sync + 'static,
-    A: Body + 'static,
-    R: Body + Send + 'static,
+    R: Send + 'static,
     F: Future<Output = Finished<R>> + Send + 'static,
-    C: Fn(Handler<S>, Call, A) -> F + Send + Sync + 'static,
+    C: Fn(Handler<S>, Call, Received<'_>, u16) -> Result<F, DecodeError> + Send + Sync + 'static,
 {
     fn start(&mut self, call: Call, body: Received<'_>, max_depth: u16) -> Result<(), DecodeError> {
-        let arguments = A::decode_body(body, max_depth)?;
         self.wire_names = call.wire_names();
         let service = self.service.clone();
-        let run = &self.run;
-        match catch_unwind(AssertUnwindSafe(|| run(service, call, arguments))) {
-            Ok(future) => {
+        let start = &self.start;
+        match catch_unwind(AssertUnwindSafe(|| start(service, call, body, max_depth))) {
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(future)) => {
                 self.future.as_mut().set(Some(future));
                 self.state = State::Running;
             }
@@ -179,30 +195,32 @@ where
         Poll::Ready(())
     }
 
-    fn answer(&mut self, service: &str, method: &str, send: &mut dyn FnMut(&Reply<'_>)) {
-        match std::mem::replace(&mut self.state, State::Idle) {
+    fn answer(&mut self, service: &str, method: &str, give: &mut dyn FnMut(&Ended<'_>) -> Poll<()>) -> Poll<()> {
+        let given = match &self.state {
             State::Finished(Finished { outcome, backward }) => {
-                let mut reply = |outcome: ReplyOutcome<'_>| {
-                    send(&Reply {
-                        outcome,
-                        backward: &backward,
-                    })
+                let answer = match outcome {
+                    Ok(result) => (self.show)(result),
+                    Err(error) => Answer::Failed(error),
                 };
-                match outcome {
-                    Ok(result) => reply(ReplyOutcome::Result(&result)),
-                    Err(error) => error.answer(reply),
-                }
+                give(&Ended { answer, backward })
             }
             State::Panicked(panic) => {
                 let (service, method) = match &self.wire_names {
                     Some(names) => (names.0.as_str(), names.1.as_str()),
                     None => (service, method),
                 };
-                let exception = panic_exception(service, method, &*panic);
-                send(&Reply::new(ReplyOutcome::Exception(&exception)));
+                let exception = panic_exception(service, method, &**panic);
+                give(&Ended {
+                    answer: Answer::Panicked(&exception),
+                    backward: &[],
+                })
             }
-            State::Idle | State::Running => {}
+            State::Idle | State::Running => Poll::Ready(()),
+        };
+        if given.is_ready() {
+            self.state = State::Idle;
         }
+        given
     }
 
     fn recycle(mut self: Box<Self>) {
@@ -217,7 +235,7 @@ where
     }
 }
 
-impl<S, A, R, F, C> Slot<S, A, R, F, C> {
+impl<S, R, F, C> Slot<S, R, F, C> {
     /// Drops the future, if there is one. A panic in a destructor of the handler's ends here, too.
     fn clear(&mut self) {
         if self.future.is_some() {
@@ -248,6 +266,17 @@ impl<S> Deref for Handler<S> {
 
     fn deref(&self) -> &S {
         &self.0.0
+    }
+}
+
+impl std::fmt::Debug for Ended<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match &self.answer {
+            Answer::Result(_) => "Ended(result)",
+            Answer::Nothing => "Ended(nothing)",
+            Answer::Failed(_) => "Ended(failed)",
+            Answer::Panicked(_) => "Ended(panicked)",
+        })
     }
 }
 

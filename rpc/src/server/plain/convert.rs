@@ -7,7 +7,7 @@ use http::{Method, Request, Response, Version};
 use kitewire_proto::http as core;
 
 /// The request as a handler gets it, without extensions. What the core takes and the `http` crate does not is named.
-pub(super) fn request(request: &core::Request<'_>, version: Version) -> Result<Request<Bytes>, &'static str> {
+pub(crate) fn request(request: &core::Request<'_>, version: Version) -> Result<Request<Bytes>, &'static str> {
     let mut converted = Request::new(request.body().clone());
     *converted.method_mut() = Method::from_bytes(request.method()).map_err(|_| "invalid method")?;
     *converted.uri_mut() = uri(request)?;

@@ -1,6 +1,7 @@
 //! Plain HTTP requests on the port that answers calls.
 
 mod convert;
+mod requests;
 mod serving;
 mod settings;
 mod task;
@@ -11,12 +12,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use kitewire_proto::http::RequestLimits;
-use kitewire_proto::{http1, http2};
+use kitewire_proto::http1;
 use kitewire_runtime::Address;
 
+pub(crate) use convert::request as convert_request;
+pub(crate) use requests::{Requests, Source, lingers};
 pub(crate) use serving::HttpServing;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Http2, Settings};
+pub(crate) use task::Background;
 
 /// Answers plain HTTP requests: every method, every path, HTTP/1.1 and HTTP/2 alike. See
 /// [`Server::http`](crate::Server::http).
@@ -64,9 +67,7 @@ pub struct PeerAddress(pub Address);
 /// How plain requests are answered.
 pub(crate) struct Plain {
     handler: Answering,
-    requests: RequestLimits,
     http1: Arc<http1::Config>,
-    http2: Arc<http2::Config>,
 }
 
 enum Answering {

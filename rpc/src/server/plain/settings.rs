@@ -1,16 +1,24 @@
-//! What a server is told about plain requests.
+//! What a server is told about HTTP.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use kitewire_proto::http::RequestLimits;
+use kitewire_proto::wire::grpc::GRACEFUL_SHUTDOWN;
 use kitewire_proto::{Switch, http1, http2};
 
 use super::{Answering, HttpHandler, Plain, Starter};
 use crate::server::Server;
 use crate::service::Registration;
 
-/// Everything about plain requests, until the server is bound.
+/// What gRPC stands on.
+pub(crate) struct Http2 {
+    pub(crate) config: http2::Config,
+    /// Bounds on plain requests, if there are to be some.
+    pub(crate) requests: Option<RequestLimits>,
+}
+
+/// Everything about plain requests and HTTP/2, until the server is bound.
 pub(crate) struct Settings {
     handler: Option<Arc<dyn Starter>>,
     serve: Switch,
@@ -51,7 +59,8 @@ impl<R> Server<R> {
     }
 
     /// Whether plain HTTP requests are answered at all. Default on: without a [handler](Self::http) they get 404 and a
-    /// line that tells what this port is for. Off: such connections are closed without an answer.
+    /// line that tells what this port is for. Off: over HTTP/1 connections are closed without an answer, and over HTTP/2,
+    /// which calls need too, each gets 404.
     pub fn serve_http(mut self, switch: Switch) -> Self {
         self.plain.serve = switch;
         self
@@ -75,7 +84,10 @@ impl<R> Server<R> {
         self
     }
 
-    /// Settings of HTTP/2 connections, and bounds on what a peer can do over them.
+    /// Settings of HTTP/2 connections, and bounds on what a peer can do over them, with calls as with plain requests.
+    ///
+    /// Without this, [`drain_code`](http2::Config::drain_code) is Kitex's own 1000, which its clients report as `graceful
+    /// shutdown`.
     pub fn http2_config(mut self, config: http2::Config) -> Self {
         self.plain.http2 = config;
         self
@@ -84,34 +96,37 @@ impl<R> Server<R> {
 
 impl Settings {
     pub(crate) fn new() -> Self {
+        let mut http2 = http2::Config::default();
+        http2.drain_code = GRACEFUL_SHUTDOWN;
         Self {
             handler: None,
             serve: Switch::On,
             disclose_services: Switch::Off,
             requests: RequestLimits::default(),
             http1: http1::Limits::default(),
-            http2: http2::Config::default(),
+            http2,
         }
     }
 
-    /// `None` if there are to be no plain requests.
-    pub(crate) fn fix(self, registered: &[Registration]) -> Option<Plain> {
+    /// How plain requests are answered, and HTTP/2 is spoken. Without the first there are to be none.
+    pub(crate) fn fix(self, registered: &[Registration]) -> (Option<Plain>, Http2) {
+        let mut http2 = Http2 {
+            config: self.http2,
+            requests: None,
+        };
         if !self.serve.is_on() {
-            return None;
+            return (None, http2);
         }
+        http2.requests = Some(self.requests.clone());
         let handler = match self.handler {
             Some(handler) => Answering::Handler(handler),
             None => Answering::Page(page(self.disclose_services, registered).into()),
         };
         let mut http1 = http1::Config::default();
-        http1.requests = self.requests.clone();
+        http1.requests = self.requests;
         http1.limits = self.http1;
-        Some(Plain {
-            handler,
-            requests: self.requests,
-            http1: Arc::new(http1),
-            http2: Arc::new(self.http2),
-        })
+        let http1 = Arc::new(http1);
+        (Some(Plain { handler, http1 }), http2)
     }
 }
 

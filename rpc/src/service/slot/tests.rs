@@ -9,7 +9,7 @@ use kitewire_proto::{Instant, ServerConnection, ServerEvent};
 use super::*;
 use crate::Server;
 use crate::server::{Link, Shared};
-use crate::service::{RawBody, Service};
+use crate::service::{RawBody, Service, method};
 
 /// What the handlers of these tests share.
 #[derive(Default)]
@@ -54,13 +54,15 @@ fn poll(slot: &mut Box<dyn Running>) -> Poll<()> {
 
 fn answer(slot: &mut Box<dyn Running>) -> String {
     let mut seen = String::from("nothing");
-    slot.answer("Svc", "run", &mut |reply| {
-        seen = match reply.outcome {
-            ReplyOutcome::Result(_) => format!("result {:?}", reply.backward),
-            ReplyOutcome::Exception(exception) => format!("{:?} {exception}", exception.kind.0),
-            _ => "other".to_owned(),
-        }
+    let answered = slot.answer("Svc", "run", &mut |ended| {
+        seen = match &ended.answer {
+            Answer::Result(_) => format!("result {:?}", ended.backward),
+            Answer::Panicked(exception) => format!("{:?} {exception}", exception.kind.0),
+            Answer::Nothing | Answer::Failed(_) => "other".to_owned(),
+        };
+        Poll::Ready(())
     });
+    assert!(answered.is_ready());
     seen
 }
 
@@ -91,6 +93,19 @@ fn a_slot_is_filled_again_and_again() {
         slot = method.slot();
         assert_eq!(address(&*slot), place);
     }
+}
+
+#[test]
+fn an_answer_that_has_no_room_is_given_again() {
+    let bench = Arc::new(Bench::default());
+    let mut slot = waiting(&bench).slot();
+    bench.open.store(true, Ordering::Relaxed);
+    start(&mut slot, b"");
+    assert!(poll(&mut slot).is_ready());
+    assert!(slot.answer("Svc", "run", &mut |_| Poll::Pending).is_pending());
+    assert!(poll(&mut slot).is_ready(), "polling it again does no harm");
+    assert_eq!(answer(&mut slot), r#"result [("k", "v")]"#);
+    assert_eq!(answer(&mut slot), "nothing");
 }
 
 #[test]

@@ -1,0 +1,263 @@
+//! Connections that many calls share, and the task that moves their bytes.
+//!
+//! Whoever calls encodes into the connection under its lock, and reads answers from it. Only the first of them after a
+//! write wakes the task, and the task lets every caller that is ready go first. So a burst of calls costs one write.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, MutexGuard, Weak};
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Transmit};
+use kitewire_runtime::{Address, Io, IoSlice, Timer};
+
+use super::connector::Connector;
+use super::lanes::Group;
+use crate::alarm::{Alarm, is_known};
+use crate::buffers::Input;
+
+/// A connection shared by those who call over it and by its [`Driver`].
+pub(crate) trait Carrier: Send + Sync + 'static {
+    /// What all connections of a client have in common.
+    type Config: Send + Sync;
+    /// What is behind the lock.
+    type State: Machine;
+
+    /// A new connection, whose other end is `peer`.
+    fn new(config: &Arc<Self::Config>, peer: Address, now: Instant) -> Self;
+
+    fn lock(&self) -> MutexGuard<'_, Self::State>;
+
+    /// Whether a caller has woken the driver since its last turn.
+    fn is_told(&self) -> bool;
+
+    /// The driver begins a turn. `task` is where to reach it from now on, where that has changed.
+    fn begin_turn(&self, task: Option<&Waker>);
+
+    /// The driver has asked for all that there is to send.
+    fn asked(state: &mut Self::State);
+
+    /// The driver is about to sleep, and has to be woken for what it has not asked for.
+    fn rest(&self);
+
+    /// Hands out what the connection has to tell, and collects whom to wake.
+    fn take_events(&self, state: &mut Self::State, wake: &mut Vec<Waker>) -> Leave;
+
+    /// The driver is gone, and the socket with it.
+    fn abandon(&self, now: Instant);
+
+    /// Ends the connection, as nobody will open another call. Those that are open go on as far as they may.
+    fn retire(&self, now: Instant);
+
+    /// Calls that are not over.
+    fn open_calls(&self) -> usize;
+}
+
+/// The verbs of a sans-IO connection that its driver needs.
+pub(crate) trait Machine {
+    fn receive(&mut self, now: Instant, input: &mut BytesMut);
+    fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
+    fn poll_timeout(&self) -> Option<Deadline>;
+    fn read_demand(&self) -> Demand;
+    fn is_drained(&self) -> bool;
+    fn release_memory(&mut self);
+}
+
+/// Whether new calls should go elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    Yes,
+    No,
+}
+
+/// The task that moves a connection's bytes.
+pub(crate) struct Driver<C: Carrier> {
+    carrier: Arc<C>,
+    group: Weak<Group<C>>,
+    connector: Arc<dyn Connector>,
+    io: Box<dyn Io>,
+    input: Input,
+    out: Transmit,
+    alarm: Alarm<Box<dyn Timer>>,
+    /// Callers to wake; empty between turns, kept for its memory.
+    wake: Vec<Waker>,
+    task: Option<Waker>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Moving,
+    /// A caller woke the task; others that are ready get their chance first, so that one write carries all.
+    Gathering,
+}
+
+impl<C: Carrier> Driver<C> {
+    pub(crate) fn new(
+        carrier: Arc<C>,
+        group: Weak<Group<C>>,
+        connector: Arc<dyn Connector>,
+        io: Box<dyn Io>,
+    ) -> Self {
+        let alarm = Alarm::new(connector.timer());
+        Self {
+            carrier,
+            group,
+            connector,
+            io,
+            input: Input::new(),
+            out: Transmit::new(),
+            alarm,
+            wake: Vec::new(),
+            task: None,
+            phase: Phase::Moving,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.connector.now();
+        self.begin(now, cx);
+        let mut budget = MAX_READS;
+        while self.read(now, cx) {
+            budget -= 1;
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.write(now, cx);
+        self.input.rest();
+        let mut state = self.carrier.lock();
+        if state.is_drained() {
+            return Poll::Ready(());
+        }
+        if self.alarm.is_quiet(now) {
+            state.release_memory();
+            self.out.release();
+            self.wake = Vec::new();
+        }
+        let due = state.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        drop(state);
+        self.carrier.rest();
+        self.alarm.arm(due, cx);
+        Poll::Pending
+    }
+
+    /// Tells callers where to reach this task, and does what is due.
+    fn begin(&mut self, now: Instant, cx: &Context<'_>) {
+        let carrier = Arc::clone(&self.carrier);
+        let known = is_known(self.task.as_ref(), cx);
+        carrier.begin_turn((!known).then(|| cx.waker()));
+        if !known {
+            self.task = Some(cx.waker().clone());
+        }
+        let mut state = carrier.lock();
+        if self.alarm.has_gone_off(now) {
+            state.handle_timeout(now);
+        }
+        self.deliver(state);
+    }
+
+    /// Reads once. Returns whether there may be more.
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let carrier = Arc::clone(&self.carrier);
+        let mut state = carrier.lock();
+        match state.read_demand() {
+            Demand::Read => {}
+            Demand::Receive => {
+                state.receive(now, &mut self.input.bytes);
+                self.deliver(state);
+                return true;
+            }
+            Demand::Pause | Demand::Stop => return false,
+        }
+        drop(state);
+        let read = self.input.poll_read(&mut *self.io, cx);
+        let mut state = match read {
+            Poll::Pending => return false,
+            Poll::Ready(_) => carrier.lock(),
+        };
+        match read {
+            Poll::Ready(Ok(1..)) => {
+                self.alarm.touch(now);
+                state.receive(now, &mut self.input.bytes);
+            }
+            Poll::Ready(Ok(_)) => state.handle_disconnect(now, Disconnect::ReadEnd),
+            _ => state.handle_disconnect(now, Disconnect::ReadFailed),
+        }
+        self.deliver(state);
+        true
+    }
+
+    fn write(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let carrier = Arc::clone(&self.carrier);
+        loop {
+            let mut state = carrier.lock();
+            let any = state.poll_transmit(now, &mut self.out);
+            C::asked(&mut state);
+            self.deliver(state);
+            if !any {
+                return;
+            }
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let used = self.out.slices(&mut slices);
+            match self.io.poll_write(cx, &slices[..used]) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(written)) if written > 0 => self.out.advance(written),
+                Poll::Ready(_) => {
+                    self.out = Transmit::new();
+                    let mut state = carrier.lock();
+                    state.handle_disconnect(now, Disconnect::WriteFailed);
+                    return self.deliver(state);
+                }
+            }
+        }
+    }
+
+    /// Hands out what the connection has, and wakes those who wait for it without the lock.
+    fn deliver(&mut self, mut state: MutexGuard<'_, C::State>) {
+        let leave = self.carrier.take_events(&mut state, &mut self.wake);
+        drop(state);
+        if leave == Leave::Yes
+            && let Some(group) = self.group.upgrade()
+        {
+            group.remove(&self.carrier);
+        }
+        for waker in self.wake.drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+impl<C: Carrier> Future for Driver<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.phase == Phase::Moving && self.carrier.is_told() {
+            self.phase = Phase::Gathering;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.phase = Phase::Moving;
+        self.turn(cx)
+    }
+}
+
+/// Nothing in it is pinned.
+impl<C: Carrier> Unpin for Driver<C> {}
+
+impl<C: Carrier> Drop for Driver<C> {
+    fn drop(&mut self) {
+        self.carrier.abandon(self.connector.now());
+        let carrier = Arc::clone(&self.carrier);
+        self.deliver(carrier.lock());
+    }
+}
+
+/// Pieces handed to one write.
+const MAX_SLICES: usize = 16;
+/// Reads of one turn.
+const MAX_READS: u32 = 16;

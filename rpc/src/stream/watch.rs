@@ -1,0 +1,110 @@
+//! Who waits for what on the calls of a connection.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::task::{Context, Waker};
+
+use kitewire_proto::grpc::Event;
+use kitewire_proto::http2::StreamId;
+
+use crate::Metadata;
+use crate::hash::CallIdHasher;
+
+/// What is kept for the calls of a connection beside the connection itself. A call has an entry from the first time
+/// somebody waits on it, or sets metadata for its answer, until it is released.
+///
+/// Peers choose the ids of their calls, but no more of them are open at once than the connection allows.
+#[derive(Default)]
+pub(super) struct Watches(HashMap<StreamId, Watch, BuildHasherDefault<CallIdHasher>>);
+
+#[derive(Default)]
+pub(super) struct Watch {
+    /// Waits for a message, the header, or the end of both.
+    pub(super) reading: Option<Waker>,
+    /// Waits for room.
+    pub(super) sending: Option<Waker>,
+    /// Waits for the call to be over.
+    pub(super) ending: Option<Waker>,
+    /// Server: what the answer begins and ends with.
+    pub(super) answer: Option<Box<AnswerFields>>,
+    /// Server: the answer's header is on its way.
+    pub(super) header_sent: bool,
+}
+
+/// Metadata of an answer.
+#[derive(Default)]
+pub(super) struct AnswerFields {
+    pub(super) header: Metadata,
+    pub(super) trailer: Metadata,
+}
+
+impl Watches {
+    pub(super) fn of(&mut self, id: StreamId) -> &mut Watch {
+        self.0.entry(id).or_default()
+    }
+
+    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Watch> {
+        // Most connections with nothing but short calls never have an entry.
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get_mut(&id)
+    }
+
+    pub(super) fn remove(&mut self, id: StreamId) -> Option<Watch> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.remove(&id)
+    }
+
+    /// Collects whom `event` concerns.
+    pub(super) fn notify(&mut self, event: &Event, wake: &mut Vec<Waker>) {
+        match event {
+            Event::Readable { id } | Event::Header { id } => {
+                wake.extend(self.get_mut(*id).and_then(|watch| watch.reading.take()));
+            }
+            Event::Writable { id } => wake.extend(self.get_mut(*id).and_then(|watch| watch.sending.take())),
+            Event::Ended { id } => {
+                if let Some(watch) = self.get_mut(*id) {
+                    watch.take_wakers(wake);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Collects everybody.
+    pub(super) fn notify_all(&mut self, wake: &mut Vec<Waker>) {
+        for watch in self.0.values_mut() {
+            watch.take_wakers(wake);
+        }
+    }
+
+    /// Gives back what an idle connection does not need.
+    pub(super) fn release_memory(&mut self) {
+        if self.0.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Watch {
+    pub(super) fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
+        let waiting = [self.reading.take(), self.sending.take(), self.ending.take()];
+        wake.extend(waiting.into_iter().flatten());
+    }
+}
+
+/// Has the task of `cx` woken by what `place` is for.
+pub(super) fn wait(place: &mut Option<Waker>, cx: &Context<'_>) {
+    match place {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *place = Some(cx.waker().clone()),
+    }
+}
