@@ -3,5 +3,6 @@
 fn main() {
     kitewire_build::compile("idl/shop.thrift");
     kitewire_build::compile("idl/library.thrift");
+    kitewire_build::compile("idl/market.thrift");
     kitewire_build::compile_protos(&["idl/postcards.proto"], &["idl"]);
 }

@@ -1,8 +1,10 @@
-//! Generates the services that the recorded connections were made with.
+//! Generates the services that the recorded connections were made with, and those of our own tests.
 
 use kitewire_build::{Builder, Combine};
 
 fn main() {
+    kitewire_build::compile("idl/promises.thrift");
+    kitewire_build::compile_protos(&["idl/parcels.proto"], &["idl"]);
     kitewire_build::compile("vectors/idl/pingpong.thrift");
     kitewire_build::compile("vectors/idl/multi.thrift");
     Builder::new()

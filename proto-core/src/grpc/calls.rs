@@ -105,13 +105,6 @@ impl Calls {
         self.slab.try_remove(key)
     }
 
-    /// The ids of all calls, in the order of their beginning.
-    pub(super) fn ids(&self) -> Vec<StreamId> {
-        let mut ids: Vec<_> = self.slab.iter().map(|(_, call)| call.id).collect();
-        ids.sort_unstable();
-        ids
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Call> {
         self.slab.iter().map(|(_, call)| call)
     }
