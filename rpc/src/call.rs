@@ -212,7 +212,11 @@ impl Call {
                 Carrier::Message { header, .. } => header.view().meta_info(),
                 Carrier::Grpc { hub, id, .. } => {
                     let state = hub.lock();
-                    state.connection.call(*id).map(|call| call.meta_info()).unwrap_or_default()
+                    state
+                        .connection
+                        .call(*id)
+                        .map(|call| call.meta_info())
+                        .unwrap_or_default()
                 }
             };
             meta.forward();

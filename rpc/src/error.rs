@@ -21,7 +21,8 @@ use kitewire_proto::{
 };
 use kitewire_runtime::Address;
 
-pub(crate) use grpc::{header_is_sent, stream_is_done};
+use crate::Metadata;
+pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
 use grpc::{Origin, is_connection_error};
 
 /// Why a call failed, or why a handler has no result.
@@ -40,6 +41,9 @@ use grpc::{Origin, is_connection_error};
 /// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` | code 4, `context deadline exceeded [biz error]` |
 /// | [`Error::reply_empty`] | a reply without any result | the same |
 ///
+/// The words ` [biz error]` are said over gRPC to callers that know Kitex's ways: those that speak Thrift, and those whose
+/// user agent begins with `kitex/`. grpc-go, tonic and others get the text alone.
+///
 /// ```
 /// use kitewire::{Error, ErrorKind};
 ///
@@ -54,6 +58,8 @@ struct Inner {
     repr: Repr,
     place: Place,
     backward: Vec<(String, String)>,
+    /// The header and trailer of an answer over gRPC, where somebody asked for them.
+    beside: Option<Box<(Metadata, Metadata)>>,
 }
 
 /// Which call it was.
@@ -83,6 +89,8 @@ enum Repr {
     Protocol(&'static str),
     Busy,
     Configuration(Cow<'static, str>),
+    /// A method is called in a way that it is not declared for.
+    Mismatch(String),
     Registration(RegistrationError),
     Handler(Box<dyn StdError + Send + Sync>),
     Typed(ApplicationException),
@@ -112,7 +120,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The answer holds no result.
     MissingResult,
-    /// The message has no encoding, or metadata is none. Nothing was sent.
+    /// The message has no encoding, metadata is none, or the method is called in a way that it is not declared for.
+    /// Nothing was sent.
     InvalidRequest,
     /// As many calls are in flight as the limits allow. Nothing was sent.
     Busy,
@@ -186,7 +195,7 @@ impl Error {
             Repr::Status(status, _) if is_connection_error(status) => ErrorKind::Transport,
             Repr::Status(status, _) => grpc::kind_of(status.code),
             Repr::MissingResult => ErrorKind::MissingResult,
-            Repr::Encode(_) | Repr::Metadata(_) => ErrorKind::InvalidRequest,
+            Repr::Encode(_) | Repr::Metadata(_) | Repr::Mismatch(_) => ErrorKind::InvalidRequest,
             Repr::Busy => ErrorKind::Busy,
             Repr::Configuration(_) | Repr::Registration(_) => ErrorKind::Configuration,
             Repr::Handler(_) | Repr::Typed(_) | Repr::DeadlineExceeded => ErrorKind::Application,
@@ -248,6 +257,7 @@ impl Error {
             repr,
             place: Place::default(),
             backward: Vec::new(),
+            beside: None,
         }))
     }
 }
@@ -290,6 +300,10 @@ impl Error {
 
     pub(crate) fn registration(error: RegistrationError) -> Self {
         Self::of(Repr::Registration(error))
+    }
+
+    pub(crate) fn mismatch(how: String) -> Self {
+        Self::of(Repr::Mismatch(how))
     }
 
     pub(crate) fn configuration(what: impl Into<Cow<'static, str>>) -> Self {
@@ -419,6 +433,7 @@ impl StdError for Error {
             | Repr::Protocol(_)
             | Repr::Busy
             | Repr::Configuration(_)
+            | Repr::Mismatch(_)
             | Repr::DeadlineExceeded
             | Repr::Empty => None,
         }

@@ -2,7 +2,8 @@
 
 use std::hash::Hasher;
 
-/// A hasher for call ids. They come from a counter of the connection, not from the peer, so nothing has to be hidden.
+/// A hasher for ids of calls. They come from a counter of the connection, so nothing has to be hidden from the peer; or
+/// the peer counts them, and has no more than a few of them open at once.
 #[derive(Default)]
 pub(crate) struct CallIdHasher(u64);
 

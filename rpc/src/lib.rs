@@ -109,9 +109,12 @@
 //! | what a handler knows about its caller | [`Call`] |
 //! | what a handler may answer, and what a caller may get | [`Error`] |
 //! | options of a server, graceful stop | [`Server`], [`ServerHandle`] |
+//! | streams, of handlers and of clients | [`Receiver`], [`Sender`]; [`ClientStream`], [`ServerStream`], [`BidiStream`] |
+//! | header and trailer of calls over gRPC | [`Metadata`] |
+//! | options of a server for gRPC | [`GrpcConfig`] |
 //! | plain HTTP requests on the same port | [`Server::http`], [`HttpHandler`] |
 //! | options of a client, pools, multiplexing | [`Client`], [`ClientBuilder`] |
-//! | options of one call | [`ClientCall`] |
+//! | options of one call, of one stream | [`ClientCall`], [`StreamCall`] |
 //! | tests without a socket | [`Client::in_process`] |
 //! | services without generated code, bytes that are passed on | [`service`] |
 //! | another runtime, a simulator | [`runtime`] |
@@ -139,8 +142,8 @@ pub use bytes;
 pub use http;
 pub use kitewire_proto as proto;
 pub use kitewire_proto::dispatch::{MethodInfo, MethodKind, RegistrationError, RegistrationProblem, ServiceInfo};
-pub use kitewire_proto::thrift;
 pub use kitewire_proto::grpc::UnknownNames;
+pub use kitewire_proto::thrift;
 pub use kitewire_proto::wire::Codec;
 pub use kitewire_proto::wire::grpc::{Code, Status};
 pub use kitewire_proto::{
@@ -161,7 +164,9 @@ pub use client::{
 };
 pub use error::{Error, ErrorKind};
 pub use metadata::Metadata;
-pub use server::{BindError, Bound, GrpcConfig, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished};
+pub use server::{
+    BindError, Bound, GrpcConfig, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished,
+};
 #[cfg(feature = "protobuf")]
 pub use service::Protobuf;
 pub use service::{Dispatch, Registration, UnknownHandler};

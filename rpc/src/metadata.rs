@@ -141,7 +141,10 @@ impl Metadata {
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.iter().map(|(key, value)| format!("{key}: {}", value.escape_ascii())))
+            .entries(
+                self.iter()
+                    .map(|(key, value)| format!("{key}: {}", value.escape_ascii())),
+            )
             .finish()
     }
 }
@@ -163,4 +166,69 @@ fn is_binary(key: &str) -> bool {
 
 fn check(key: &str, value: &[u8]) -> Result<(), Error> {
     metadata::check(key.as_bytes(), value).map_err(Error::metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn keys_have_no_case_and_values_an_order() {
+        let mut metadata = Metadata::new();
+        for (key, value) in [("A", "1"), ("b", "2"), ("a", "3"), ("C-bin", "4")] {
+            metadata.append(key, value).unwrap();
+        }
+        assert_eq!(metadata.get_all("A").collect::<Vec<_>>(), ["1", "3"]);
+        metadata.insert("B", "5").unwrap();
+        let all: Vec<_> = metadata.iter().collect();
+        assert_eq!(all, [("a", &b"1"[..]), ("a", b"3"), ("c-bin", b"4"), ("b", b"5")]);
+        metadata.remove("a");
+        metadata.remove("nothing");
+        assert_eq!((metadata.len(), metadata.get("a")), (2, None));
+        assert_eq!(
+            (metadata.get("c-bin"), metadata.get_binary("c-BIN")),
+            (None, Some(&b"4"[..]))
+        );
+        assert_eq!(format!("{metadata:?}"), r#"["c-bin: 4", "b: 5"]"#);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_when_it_is_set() {
+        let mut metadata = Metadata::new();
+        let rows: [(&str, &[u8]); 6] = [
+            ("", b"1"),
+            ("a b", b"1"),
+            (":path", b"/"),
+            ("Content-Type", b"text/plain"),
+            ("a", b"line\nbreak"),
+            ("a", b"\0"),
+        ];
+        for (key, value) in rows {
+            let refused = metadata.append(key, value).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidRequest, "{key}");
+            assert!(metadata.insert(key, value).is_err());
+        }
+        metadata.append("a-bin", b"line\nbreak\0").unwrap();
+        assert_eq!(metadata.len(), 1);
+    }
+
+    #[test]
+    fn of_what_was_received_only_the_applications_is_seen() {
+        let mut section = Fields::request("POST", "http", "shop", "/a.B/c");
+        for (name, value) in [
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("grpc-timeout", "1S"),
+            ("raw-bin", "AP8"),
+            ("broken-bin", "?"),
+            ("k", "v"),
+        ] {
+            section.push(name, value);
+        }
+        let metadata = Metadata::received(&section);
+        let seen: Vec<_> = metadata.iter().map(|(key, _)| key).collect();
+        assert_eq!(seen, [":authority", "content-type", "raw-bin", "k"]);
+        assert_eq!(metadata.get_binary("raw-bin"), Some(&[0, 255][..]));
+    }
 }

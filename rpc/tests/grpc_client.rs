@@ -8,11 +8,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::chat::{ChatClient, ChatServer, line, run_chat, talker};
-use common::{Running, bounded, patient};
-use kitewire::{
-    Client, ClientBuilder, Code, Error, ErrorKind, GrpcOptions, HTTP_URL, RecvTimeout, StreamOptions, Switch, Transport,
-};
+use common::chat::{ChatClient, line, run_chat};
+use common::{ECHO, EchoClient, EchoServer, Running, bounded, handler, patient, run};
+use kitewire::bytes::Bytes;
+use kitewire::service::RawBody;
+use kitewire::{Client, ClientBuilder, Code, Error, ErrorKind, GrpcOptions, HTTP_URL, Server, Switch, Transport};
 use kitewire_tokio::Tokio;
 
 fn builder(server: &Running) -> ClientBuilder {
@@ -56,6 +56,23 @@ async fn unary_calls_look_like_any_other() {
     for caller in callers {
         bounded(caller).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn oneway_calls_and_raw_bytes_go_through() {
+    let (handler, mut controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    let echo = EchoClient(builder(&server).build(Tokio).unwrap());
+    bounded(echo.push("there it goes")).await.unwrap();
+    assert_eq!(bounded(controls.seen.recv()).await.unwrap(), "there it goes");
+    assert_eq!(bounded(echo.echo("x")).await.unwrap(), "x");
+    assert_eq!(
+        bounded(echo.act("empty")).await.unwrap_err().kind(),
+        ErrorKind::MissingResult
+    );
+    let raw = RawBody(Bytes::from_static(&[11, 0, 1, 0, 0, 0, 1, b'y', 0]));
+    let answer = bounded(echo.0.call::<_, RawBody>(&ECHO, 0, raw)).await.unwrap();
+    assert_eq!(answer, [11, 0, 0, 0, 0, 0, 1, b'y', 0].as_slice());
 }
 
 #[tokio::test]
@@ -128,6 +145,18 @@ async fn a_call_has_metadata_both_ways() {
     assert_eq!(response.header.get("h"), Some("1"));
     assert_eq!(response.trailer.get("t"), Some("2"));
     assert!(response.backward.is_empty());
+
+    let failed = bounded(chat.unary("metadata and boom").full()).await.unwrap_err();
+    assert_eq!(failed.code(), Code::INTERNAL);
+    assert_eq!(
+        (failed.header().get("h"), failed.trailer().get("t")),
+        (Some("1"), Some("2"))
+    );
+    let failed = bounded(chat.unary("metadata and boom")).await.unwrap_err();
+    assert!(
+        failed.header().is_empty() && failed.trailer().is_empty(),
+        "nobody asked for it"
+    );
 }
 
 #[tokio::test]
@@ -157,7 +186,7 @@ async fn the_four_modes() {
             assert_eq!(bounded(changes.recv()).await.unwrap(), None);
             assert_eq!(bounded(changes.recv()).await.unwrap(), None, "and again");
             assert_eq!(changes.trailer().get("t"), Some("2"));
-            assert_eq!(changes.peer(), &server.address);
+            assert_eq!(changes.peer(), Some(&server.address));
 
             let mut talk = bounded(chat.talk()).await.unwrap();
             for text in ["a", "b"] {
@@ -238,74 +267,6 @@ async fn halves_live_in_different_tasks() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_come_in_time_ends_the_stream() {
-    let (server, mut controls) = run_chat().await;
-    let chat = client(&server);
-    let timeout = RecvTimeout::new(millis(50));
-    let mut talk = bounded(chat.talk().recv_timeout(timeout)).await.unwrap();
-    bounded(talk.send(line("a"))).await.unwrap();
-    assert_eq!(bounded(talk.recv()).await.unwrap(), Some(line("a")));
-    let text =
-        "rpc error: code = 17 desc = stream Recv timeout, timeout config={Timeout:50ms DisableCancelRemote:false}";
-    let late = bounded(talk.recv()).await.unwrap_err();
-    assert_eq!((late.to_string().as_str(), late.kind()), (text, ErrorKind::Timeout));
-    assert_eq!(late.code(), Code::RECV_DEADLINE_EXCEEDED);
-    assert_eq!(bounded(talk.recv()).await.unwrap_err().to_string(), text, "and again");
-    assert_eq!(bounded(talk.send(line("b"))).await.unwrap_err().to_string(), text);
-    assert_eq!(controls.seen().await, "talking");
-    assert!(controls.seen().await.contains("CANCEL"));
-}
-
-#[tokio::test]
-async fn a_stream_that_is_kept_loses_no_message() {
-    let (server, controls) = run_chat().await;
-    let options = StreamOptions::default().recv_timeout(RecvTimeout::new(millis(30)).keep_remote());
-    let chat = ChatClient(builder(&server).streaming(options).build(Tokio).unwrap());
-    let mut talk = bounded(chat.talk()).await.unwrap();
-    bounded(talk.send(line("gate"))).await.unwrap();
-    for _ in 0..2 {
-        let late = bounded(talk.recv()).await.unwrap_err();
-        assert!(
-            late.to_string().ends_with("{Timeout:30ms DisableCancelRemote:true}"),
-            "{late}"
-        );
-    }
-    controls.gate.add_permits(1);
-    bounded(talk.send(line("more"))).await.unwrap();
-    let mut seen = Vec::new();
-    while seen.len() < 2 {
-        if let Ok(message) = bounded(talk.recv()).await {
-            seen.push(message.unwrap());
-        }
-    }
-    assert_eq!(seen, [line("open"), line("more")]);
-}
-
-#[tokio::test]
-async fn a_stream_ends_with_its_time() {
-    let (server, mut controls) = run_chat().await;
-    let options = StreamOptions::default().timeout(millis(10_000));
-    let chat = ChatClient(builder(&server).streaming(options).build(Tokio).unwrap());
-    // What the stream asks for comes before what the client does; the shorter of two timeouts decides.
-    let call = chat
-        .talk()
-        .timeout(millis(50))
-        .recv_timeout(RecvTimeout::new(millis(5000)));
-    let mut talk = bounded(call).await.unwrap();
-    let late = bounded(talk.recv()).await.unwrap_err();
-    assert_eq!(late.to_string(), "rpc error: code = 4 desc = context deadline exceeded");
-    assert_eq!(late.kind(), ErrorKind::Timeout);
-    let sent = bounded(talk.send(line("x"))).await.unwrap_err();
-    assert_eq!(sent.code(), Code::DEADLINE_EXCEEDED);
-    assert_eq!(controls.seen().await, "talking");
-    assert!(controls.seen().await.starts_with("talk: rpc error: code = "));
-
-    let mut unlimited = bounded(chat.talk().timeout(Duration::ZERO)).await.unwrap();
-    bounded(unlimited.send(line("x"))).await.unwrap();
-    assert_eq!(bounded(unlimited.recv()).await.unwrap(), Some(line("x")));
-}
-
-#[tokio::test]
 async fn what_a_call_asks_for_beats_its_client() {
     let (server, _controls) = run_chat().await;
     let who = async |chat: &ChatClient, tag: Option<&str>| {
@@ -377,11 +338,6 @@ async fn a_method_is_called_as_it_is_declared() {
         text(bounded(stream).await.unwrap_err()),
         "internal exception: non-existent method, service: Chat, method: "
     );
-
-    let (talker, _controls) = talker();
-    let here = ChatClient(Client::in_process(ChatServer::new(talker)).unwrap());
-    assert_eq!(bounded(here.unary("x")).await.unwrap(), "xx");
-    assert_eq!(bounded(here.talk()).await.unwrap_err().kind(), ErrorKind::Configuration);
 }
 
 #[tokio::test]

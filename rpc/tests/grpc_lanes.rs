@@ -6,10 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::chat::{ChatClient, line, run_chat};
+use common::chat::{ChatClient, ChatServer, line, run_chat, talker};
 use common::peer::Listener;
-use common::{bounded, patient};
-use kitewire::{Address, Client, Code, ErrorKind, GrpcOptions, Transport};
+use common::{bounded, patient, run, run_at};
+use kitewire::proto::http2::Config;
+use kitewire::{Address, Client, Code, Error, ErrorKind, GrpcOptions, Server, Transport};
 use kitewire_tokio::Tokio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -46,6 +47,31 @@ async fn lanes_are_dialled_when_they_are_needed_and_used_in_turn() {
         assert_eq!(bounded(call).await.unwrap().unwrap(), "xx");
     }
     assert_eq!(server.handle.stats().connections, 4);
+}
+
+/// Every address of this network is this machine, on Linux.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn addresses_that_are_not_called_any_more_are_forgotten() {
+    let (talker, _controls) = talker();
+    let server = Server::new(Tokio).register(ChatServer::new(talker));
+    let server = run_at(server, "0.0.0.0:0").await;
+    let port = server.address.port().unwrap();
+    let address = |host: usize| Address::from(format!("127.0.0.{host}:{port}"));
+    let chat = client(address(1), 1);
+    let mut talk = bounded(chat.talk().to(address(2))).await.unwrap();
+    for host in 3..=100 {
+        assert_eq!(bounded(chat.unary("x").to(address(host))).await.unwrap(), "xx");
+    }
+    bounded(async {
+        while server.handle.stats().connections > 64 {
+            tokio::time::sleep(millis(5)).await;
+        }
+    })
+    .await;
+    // The stream is in use, so its address is not.
+    bounded(talk.send(line("x"))).await.unwrap();
+    assert_eq!(bounded(talk.recv()).await.unwrap(), Some(line("x")));
 }
 
 #[tokio::test]
@@ -292,4 +318,53 @@ async fn time_spent_waiting_is_not_promised_to_the_server() {
     );
     peer.echo(open).await;
     assert_eq!(bounded(waiting).await.unwrap().unwrap(), "one");
+}
+
+/// What one of many callers does, who do not all wait for their answers.
+async fn hurry(chat: &ChatClient, what: usize) -> Result<(), Error> {
+    match what % 4 {
+        0 => drop(tokio::time::timeout(Duration::from_micros(300), chat.unary("x")).await),
+        1 => assert_eq!(chat.unary("wait").await?, "wait"),
+        2 => drop(chat.talk().await?),
+        _ => {
+            let mut talk = chat.talk().await?;
+            talk.send(line("x")).await?;
+            assert_eq!(talk.recv().await?, Some(line("x")));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_gets_through_a_narrow_door() {
+    let (talker, controls) = talker();
+    controls.gate.add_permits(1_000_000);
+    let mut http2 = Config::default();
+    http2.max_concurrent_streams = 4;
+    let server = Server::new(Tokio).http2_config(http2);
+    let server = run(server.register(ChatServer::new(talker))).await;
+    let chat = client(&server.address, 2);
+    let crowd: Vec<_> = (0..60)
+        .map(|who| {
+            let chat = chat.clone();
+            tokio::spawn(async move {
+                for turn in 0..20 {
+                    // A stream that was given up counts on the server until its handler has noticed; until then it may
+                    // refuse another one.
+                    if let Err(error) = hurry(&chat, who + turn).await {
+                        assert_eq!(error.code(), Code::UNAVAILABLE, "{error}");
+                    }
+                }
+            })
+        })
+        .collect();
+    let all = async {
+        for one in crowd {
+            one.await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all)
+        .await
+        .expect("the test hangs");
+    assert_eq!(bounded(chat.unary("x")).await.unwrap(), "xx");
 }

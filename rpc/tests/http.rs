@@ -205,29 +205,24 @@ async fn without_a_handler_a_browser_is_told_where_it_is() {
 }
 
 #[tokio::test]
-async fn grpc_requests_get_an_answer_in_their_own_terms() {
+async fn calls_are_told_from_plain_requests_by_their_content_type() {
     let (server, _controls) = run_site().await;
     let mut client = Http2::connect(&server.address).await;
-    for (content_type, refused) in [
-        ("application/grpc", true),
-        ("application/grpc+proto", true),
-        ("application/grpc;x=y", true),
-        ("application/grpc-web", false),
-        ("application/json", false),
-    ] {
+    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;x=y"] {
         let fields = [("content-type", content_type), ("te", "trailers")];
-        let id = client.open("POST", "/hello", &fields, b"\0\0\0\0\0").await;
+        let id = client.open("POST", "/shop.Other/hello", &fields, b"\0\0\0\0\0").await;
         let page = client.answer(id).await.unwrap();
         assert_eq!(page.status, 200);
-        if refused {
-            assert_eq!(page.field("content-type"), Some(content_type));
-            assert_eq!(page.field("grpc-status"), Some("12"));
-            assert_eq!(page.field("grpc-message"), Some("gRPC is not served here"));
-            assert_eq!(page.body, b"");
-        } else {
-            assert_eq!(page.text(), "hello", "{content_type}");
-        }
+        assert_eq!(page.field("grpc-status"), Some("12"), "{content_type}");
+        assert_eq!(page.field("grpc-message"), Some("unknown service Other"));
+        assert_eq!(page.body, b"");
     }
+    let fields = [("content-type", "application/grpc-web"), ("te", "trailers")];
+    let id = client.open("POST", "/hello", &fields, b"\0\0\0\0\0").await;
+    assert_eq!(client.answer(id).await.unwrap().status, 415);
+    let fields = [("content-type", "application/json")];
+    let id = client.open("POST", "/hello", &fields, b"{}").await;
+    assert_eq!(client.answer(id).await.unwrap().text(), "hello");
     let mut http1 = Http1::connect(&server.address).await;
     http1
         .send("GET /hello HTTP/1.1\r\nHost: shop\r\nContent-Type: application/grpc\r\n\r\n")

@@ -307,11 +307,7 @@ async fn bytes_that_are_no_protocol_end_the_connection_and_are_noticed() {
             }
         }))
     .await;
-    for bytes in [
-        "GET / HTTP/1.1\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "\x16\x03\x01\x02\0\x01\0\x01\x7c",
-    ] {
+    for bytes in ["GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\0\x01\0\x01\x7c"] {
         let mut socket = TcpStream::connect(server.address.to_string()).await.unwrap();
         socket.write_all(bytes.as_bytes()).await.unwrap();
         let mut answer = Vec::new();

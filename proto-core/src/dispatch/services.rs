@@ -12,6 +12,8 @@ pub enum ServiceRole {
     Ordinary,
     /// Preferred for requests that name no service. At most one.
     Fallback,
+    /// Found by its own name alone. Its methods conflict with nobody's, and it can stand beside a combined service.
+    Named,
 }
 
 /// Whether requests must name a registered service exactly.
@@ -123,7 +125,8 @@ impl Services {
     }
 
     fn find(&self, service: &[u8], method: &[u8]) -> Lookup {
-        if let Some(index) = self.combine {
+        if let Some(combine) = self.combine {
+            let index = self.by_name.get(service).copied().unwrap_or(combine);
             return self.method_of(index, method).unwrap_or(Lookup::UnknownMethod(index));
         }
         if self.strictness == Strictness::RefuseWithoutServiceName {
@@ -244,6 +247,9 @@ impl ServicesBuilder {
             let mut methods = Names::new();
             for (method, declared) in (0u16..).zip(info.methods.iter()) {
                 methods.insert(declared.name.as_bytes().into(), method);
+                if *role == ServiceRole::Named {
+                    continue;
+                }
                 let here = MethodRef { service: index, method };
                 table
                     .by_method
@@ -330,7 +336,7 @@ impl ServicesBuilder {
                 .services
                 .iter()
                 .enumerate()
-                .filter(|(other, _)| *other != index)
+                .filter(|(other, (_, role))| *other != index && *role != ServiceRole::Named)
                 .map(|(_, (other, _))| other.name.to_string())
                 .collect();
             if !others.is_empty() {
@@ -350,7 +356,8 @@ impl ServicesBuilder {
             return;
         }
         let mut owners: BTreeMap<&str, Vec<&(ServiceInfo, ServiceRole)>> = BTreeMap::new();
-        for service in self.services.iter().filter(|(info, _)| !info.combine) {
+        let found_by_method = |(info, role): &&(ServiceInfo, ServiceRole)| !info.combine && *role != ServiceRole::Named;
+        for service in self.services.iter().filter(found_by_method) {
             for method in service.0.methods.iter() {
                 owners.entry(&method.name).or_default().push(service);
             }

@@ -45,6 +45,41 @@ fn lookup_order_without_and_with_names() {
 }
 
 #[test]
+fn named_services_are_found_by_name_alone() {
+    let mut builder = Services::builder();
+    builder
+        .add(service("A", &A), ServiceRole::Ordinary)
+        .add(service("C", &C), ServiceRole::Named);
+    let table = builder.build().expect("`Echo1` is the business of `A` alone");
+    let rows = [
+        ("", "Echo1", method(0, 0)),
+        ("", "EchoC", Lookup::UnknownService),
+        ("Nope", "Echo1", method(0, 0)),
+        ("Nope", "EchoC", Lookup::UnknownService),
+        ("C", "Echo1", method(1, 0)),
+        ("C", "EchoA", Lookup::UnknownMethod(1)),
+    ];
+    for (service, name, expected) in rows {
+        assert_eq!(table.lookup(service, name), expected, "{service}.{name}");
+    }
+    assert_eq!(table.lookup_exact("C", "EchoC"), method(1, 1));
+
+    let mut builder = Services::builder();
+    builder
+        .add(service("All", &A).combined(), ServiceRole::Ordinary)
+        .add(service("C", &C), ServiceRole::Named);
+    let table = builder.build().expect("beside a combined service");
+    for (service, name, expected) in [
+        ("", "Echo1", method(0, 0)),
+        ("A", "Echo1", method(0, 0)),
+        ("A", "EchoC", Lookup::UnknownMethod(0)),
+        ("C", "Echo1", method(1, 0)),
+    ] {
+        assert_eq!(table.lookup(service, name), expected, "{service}.{name}");
+    }
+}
+
+#[test]
 fn refusing_traffic_asks_for_the_exact_name() {
     let mut builder = Services::builder();
     builder

@@ -9,8 +9,8 @@ use crate::http2::index::{Index, Key};
 use crate::pingpong::Target;
 use crate::time::Instant;
 use crate::wire::Codec;
-use crate::wire::grpc::Outcome;
 use crate::wire::grpc::message::Compression;
+use crate::wire::grpc::{Code, Details, Outcome, Status};
 
 /// A call that is not released.
 #[derive(Debug)]
@@ -34,7 +34,14 @@ pub(super) struct Call {
     /// Client: nothing of the call was processed, so that another try does no harm.
     pub(super) unprocessed: bool,
     /// How it ended.
-    pub(super) outcome: Option<Box<Outcome>>,
+    pub(super) ending: Option<Ending>,
+}
+
+/// How a call ended. That it went well, as most do, takes no memory.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Well,
+    Otherwise(Box<Outcome>),
 }
 
 /// How far a call is.
@@ -54,6 +61,43 @@ pub(super) enum Phase {
     /// It is over, and that was told.
     Ended,
 }
+
+impl Ending {
+    pub(super) fn outcome(&self) -> &Outcome {
+        match self {
+            Self::Well => &WELL,
+            Self::Otherwise(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.outcome().status.code == Code::OK
+    }
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome.status.code {
+            Code::OK if outcome == WELL => Self::Well,
+            _ => Self::Otherwise(Box::new(outcome)),
+        }
+    }
+}
+
+impl From<Status> for Ending {
+    fn from(status: Status) -> Self {
+        Outcome::from(status).into()
+    }
+}
+
+static WELL: Outcome = Outcome {
+    status: Status {
+        code: Code::OK,
+        message: String::new(),
+        details: Details::new(),
+    },
+    business: None,
+};
 
 /// Calls by the id of their stream.
 #[derive(Debug, Default)]

@@ -7,13 +7,14 @@ mod request;
 
 use std::fmt;
 
-use super::calls::{Call, Phase};
+use super::calls::{Call, Ending, Phase};
 use super::gzip::Gzip;
 use super::inbox::{Encoding, Inbox};
+use super::receive::has_single_answer;
 use super::{Connection, Event, StreamId};
 use crate::config::Switch;
 use crate::error::CloseReason;
-use crate::http::Fields;
+use crate::http::{FieldKind, Fields};
 use crate::http2::{self, ErrorCode, Finish, Initiator, Role};
 use crate::pingpong::Target;
 use crate::time::{Instant, TimerKind};
@@ -21,6 +22,8 @@ use crate::wire::grpc::message::Compression;
 use crate::wire::grpc::{CallDeadline, Code, ContentType, GRACEFUL_SHUTDOWN, Outcome, Status};
 
 pub use request::{CallerNames, OpenError, Request};
+
+pub(super) use request::Template;
 
 impl Connection {
     /// Client: opens a call. Its request header is on its way then; messages follow through [`Self::sender`].
@@ -32,7 +35,7 @@ impl Connection {
         if request.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(OpenError::DeadlinePassed);
         }
-        request.write(&mut self.section, self.scratch.arena(), &self.config, now);
+        request.write(&mut self.section, &mut self.template, &self.config, now);
         let id = self.http2.open(now, &self.section, Finish::Later)?;
         self.calls.insert(Call {
             id,
@@ -50,7 +53,7 @@ impl Connection {
             header_sent: true,
             has_header: false,
             unprocessed: false,
-            outcome: None,
+            ending: None,
         });
         if let Some(deadline) = request.deadline {
             self.watch_deadline(id, deadline);
@@ -134,14 +137,14 @@ impl Connection {
         let Some(head) = self.http2.head(id) else {
             return;
         };
-        if !is_grpc(head) {
+        let Some(encoding) = response_encoding(head, self.config.accept_gzip) else {
             let status = Status::from_http(head);
             return self.end_call(id, status.into(), ErrorCode::PROTOCOL_ERROR);
-        }
+        };
         if self.http2.is_head_only(id) {
             return self.end_with_trailers(id);
         }
-        call.encoding = encoding(head, self.config.accept_gzip);
+        call.encoding = encoding;
         call.has_header = true;
         self.events.push_back(Event::Header { id });
     }
@@ -149,12 +152,19 @@ impl Connection {
     /// Bytes of the response are there, or its end.
     #[inline]
     fn on_response_bytes(&mut self, id: StreamId) {
-        if !self.is_running(id) {
+        let Some(call) = self.calls.get(id).filter(|call| call.phase != Phase::Ended) else {
             return;
+        };
+        let has_single_answer = has_single_answer(call.kind);
+        if self.http2.receiver(id).is_ok_and(|receiver| receiver.is_whole()) {
+            return self.end_with_trailers(id);
         }
-        match self.http2.receiver(id).is_ok_and(|receiver| receiver.is_whole()) {
-            true => self.end_with_trailers(id),
-            false => self.events.push_back(Event::Readable { id }),
+        if !has_single_answer {
+            return self.events.push_back(Event::Readable { id });
+        }
+        // There is nothing to pull before the end, but an answer above the window has to be moved out of the way.
+        if let Ok(receiver) = self.receiver(id) {
+            receiver.pull();
         }
     }
 
@@ -164,9 +174,12 @@ impl Connection {
             let status = Status::new(Code::INTERNAL, "server closed the stream without sending trailers");
             return self.end_call(id, status.into(), ErrorCode::NO_ERROR);
         };
+        if is_plain_success(trailers) {
+            return self.end_call(id, Ending::Well, ErrorCode::NO_ERROR);
+        }
         match Outcome::read(trailers) {
             // What is left of the request is not wanted any more.
-            Ok(outcome) => self.end_call(id, outcome, ErrorCode::NO_ERROR),
+            Ok(outcome) => self.end_call(id, outcome.into(), ErrorCode::NO_ERROR),
             Err(malformed) => self.end_call(id, Status::from(malformed).into(), ErrorCode::PROTOCOL_ERROR),
         }
     }
@@ -203,12 +216,12 @@ impl Connection {
     }
 
     /// Ends a call, and with `code` what is left of its stream.
-    pub(super) fn end_call(&mut self, id: StreamId, outcome: Outcome, code: ErrorCode) {
+    pub(super) fn end_call(&mut self, id: StreamId, ending: Ending, code: ErrorCode) {
         let Some(call) = self.calls.get_mut(id).filter(|call| call.phase != Phase::Ended) else {
             return;
         };
         call.phase = Phase::Ended;
-        call.outcome = Some(Box::new(outcome));
+        call.ending = Some(ending);
         self.events.push_back(Event::Ended { id });
         if let Ok(mut sender) = self.http2.sender(id) {
             sender.cancel(code);
@@ -220,13 +233,36 @@ fn is_grpc(head: &Fields) -> bool {
     head.get(ContentType::NAME).and_then(ContentType::parse).is_some()
 }
 
-/// How the messages behind `head` are compressed.
-fn encoding(head: &Fields, accept_gzip: Switch) -> Encoding {
-    match head.get("grpc-encoding") {
-        None | Some(b"" | b"identity") => Encoding::Identity,
-        Some(b"gzip") if accept_gzip.is_on() && Gzip::IS_BUILT_IN => Encoding::Gzip,
-        Some(other) => Encoding::Unknown(String::from_utf8_lossy(other).into()),
+/// How the messages behind `head` are compressed. `None`: it is not gRPC's.
+fn response_encoding(head: &Fields, accept_gzip: Switch) -> Option<Encoding> {
+    let (mut content_type, mut encoding) = (None, &b""[..]);
+    for field in head {
+        match field.kind {
+            FieldKind::ContentType if content_type.is_none() => content_type = Some(field.value),
+            FieldKind::Regular if field.name == b"grpc-encoding" => encoding = field.value,
+            _ => {}
+        }
     }
+    ContentType::parse(content_type?)?;
+    Some(match encoding {
+        b"" | b"identity" => Encoding::Identity,
+        b"gzip" if accept_gzip.is_on() && Gzip::IS_BUILT_IN => Encoding::Gzip,
+        other => Encoding::Unknown(String::from_utf8_lossy(other).into()),
+    })
+}
+
+/// Whether trailers say that all went well, and nothing else about the outcome. Most do.
+fn is_plain_success(trailers: &Fields) -> bool {
+    let mut is_success = false;
+    for field in trailers {
+        match field.name {
+            b"grpc-status" => is_success = field.value == b"0",
+            b"grpc-message" if field.value.is_empty() => {}
+            b"grpc-message" | b"grpc-status-details-bin" | b"biz-status" | b"biz-extra" => return false,
+            _ => {}
+        }
+    }
+    is_success
 }
 
 /// What Kitex calls a breach of HTTP/2, where it has a text of its own.

@@ -67,6 +67,13 @@ impl<'a> IncomingCall<'a> {
         metadata::read_metainfo(self.header)
     }
 
+    /// Whether the caller knows Kitex's ways: it speaks Thrift, or its user agent says that it is Kitex. Other callers
+    /// take what a plain gRPC server would say.
+    #[must_use]
+    pub fn is_from_kitex(&self) -> bool {
+        knows_kitex(self.codec, self.header.get("user-agent"))
+    }
+
     fn path(&self) -> Option<Path<'a>> {
         Path::parse(self.header.path()).ok()
     }
@@ -92,6 +99,11 @@ impl Connection {
             header,
         })
     }
+}
+
+/// Whether a caller knows Kitex's ways.
+pub(super) fn knows_kitex(codec: Codec, user_agent: Option<&[u8]>) -> bool {
+    codec == Codec::Thrift || user_agent.is_some_and(|agent| agent.starts_with(b"kitex/"))
 }
 
 fn text(bytes: &[u8]) -> &str {

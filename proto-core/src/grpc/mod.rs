@@ -85,7 +85,8 @@ use crate::pingpong::{Demand, Shutdown};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::grpc::Outcome;
 
-use calls::Calls;
+use calls::{Calls, Ending, Phase};
+use client::Template;
 use gzip::Gzip;
 
 pub use crate::http2::{StreamId, UnknownStream};
@@ -104,6 +105,8 @@ pub struct Connection {
     calls: Calls,
     events: VecDeque<Event>,
     deadlines: CallTimers<StreamId>,
+    /// Client: what the header of the last request in `section` was made from.
+    template: Template,
     /// Client: the last call that a server which ends the connection will process.
     last_processed: Option<StreamId>,
     /// Server: what it serves.
@@ -149,6 +152,7 @@ impl Connection {
             calls: Calls::default(),
             events: VecDeque::new(),
             deadlines: CallTimers::new(),
+            template: Template::default(),
             last_processed: None,
             services: None,
             http: None,
@@ -197,12 +201,12 @@ impl Connection {
         self.http2.has_output()
     }
 
-    /// Whether there is something to tell, once the connection has gone on: releasing a call may make room for another
-    /// one. Its driver has to be woken then.
-    #[inline]
+    /// Whether the connection has more to do although nothing waits to be sent: releasing a call can make room for
+    /// another one, or be the end of a connection that drains. Whoever drives it has to be woken then.
     #[must_use]
-    pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.http2.has_events()
+    pub fn wants_turn(&self) -> bool {
+        let ends = self.calls.len() == 0 && self.http2.is_draining();
+        ends || !self.events.is_empty() || self.http2.has_events()
     }
 
     /// When [`Self::handle_timeout`] wants to be called, and why.
@@ -277,7 +281,15 @@ impl Connection {
     /// of the request will not come, or nobody waits for the answer.
     #[must_use]
     pub fn outcome(&self, id: StreamId) -> Option<&Outcome> {
-        self.calls.get(id)?.outcome.as_deref()
+        self.calls.get(id)?.ending.as_ref().map(Ending::outcome)
+    }
+
+    /// Whether [`Event::Ended`] was told of a call: a client's is over, and for an answer of a server nobody waits. What
+    /// comes in can have become unreadable without that.
+    #[must_use]
+    pub fn is_over(&self, id: StreamId) -> bool {
+        let phase = self.calls.get(id).map(|call| call.phase);
+        matches!(phase, Some(Phase::Late | Phase::Ended))
     }
 
     /// Tells that the application is done with a call. Every call has to be released, or finished by a server, however
@@ -339,6 +351,7 @@ impl Connection {
         self.gzip.release_memory();
         self.scratch = Output::new();
         self.section = Fields::new();
+        self.template = Template::default();
         if self.events.is_empty() {
             self.events.shrink_to(0);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::{Config, UnknownNames};
 use super::gzip::Gzip;
 use super::inbox::Encoding;
+use super::incoming::knows_kitex;
 use super::receive::unknown_encoding;
 use super::server::deadline_exceeded;
 use crate::dispatch::{Lookup, MethodKind, Services};
@@ -67,8 +68,8 @@ impl Opening {
         let timeout = fields.timeout()?;
         check_binary(head)?;
         let path = Path::parse(head.path()).map_err(|error| Refusal::status(error.into()))?;
-        let kitex = fields.is_kitex(&content_type);
         let codec = content_type.codec();
+        let kitex = knows_kitex(codec, fields.user_agent);
         let (target, kind) = find(services, config, &path, codec, kitex)?;
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Refusal::status(deadline_exceeded()));
@@ -109,11 +110,6 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// Whether the caller knows Kitex's ways.
-    fn is_kitex(&self, content_type: &ContentType<'_>) -> bool {
-        content_type.codec() == Codec::Thrift || self.user_agent.is_some_and(|agent| agent.starts_with(b"kitex/"))
-    }
-
     fn encoding(&self, config: &Config, kitex: bool) -> Result<Encoding, Refusal> {
         match self.encoding {
             None | Some(b"" | b"identity") => Ok(Encoding::Identity),
@@ -126,7 +122,11 @@ impl<'a> Head<'a> {
                 let text = format!("grpc-encoding {name:?} is not supported");
                 Err(Refusal::Status {
                     status: Box::new(Status::new(Code::UNIMPLEMENTED, text)),
-                    encodings: Some(if takes_gzip(config) { "identity,gzip" } else { "identity" }),
+                    encodings: Some(if takes_gzip(config) {
+                        "identity,gzip"
+                    } else {
+                        "identity"
+                    }),
                 })
             }
         }

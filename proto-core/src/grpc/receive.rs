@@ -213,7 +213,7 @@ impl Connection {
         call.inbox.broken = true;
         let id = call.id;
         if call.phase != Phase::Ended {
-            call.outcome = Some(Box::new(status.into()));
+            call.ending = Some(status.into());
             if self.role == Role::Client {
                 call.phase = Phase::Ended;
                 self.events.push_back(Event::Ended { id });
@@ -223,7 +223,7 @@ impl Connection {
             }
         } else if self.role == Role::Client {
             // It ended well as far as the server knows.
-            call.outcome = Some(Box::new(status.into()));
+            call.ending = Some(status.into());
         }
         Look::Failed
     }
@@ -241,7 +241,7 @@ impl Connection {
             Look::Ready => 0,
             Look::Nothing | Look::Failed => return true,
         };
-        let Some(outcome) = &call.outcome else {
+        let Some(ending) = &call.ending else {
             // A second answer need not be waited for.
             let id = call.id;
             let more = self.http2.receiver(id).is_ok_and(|receiver| receiver.unread() > used);
@@ -250,7 +250,7 @@ impl Connection {
             }
             return false;
         };
-        if outcome.status.code != Code::OK {
+        if !ending.is_ok() {
             // An error is all there is, whatever came in front of it.
             if let Some(call) = self.calls.at_mut(key) {
                 call.inbox.broken = true;
@@ -277,14 +277,17 @@ impl Connection {
             return Pull::Failed;
         };
         let cut = call.inbox.is_cut(receiver.unread());
-        match &call.outcome {
-            Some(outcome) if outcome.status.code != Code::OK => Pull::Failed,
+        match &call.ending {
+            Some(ending) if !ending.is_ok() => Pull::Failed,
             None if !receiver.is_whole() => Pull::Empty,
             _ if cut => {
                 self.break_inbox(key, Status::new(Code::INTERNAL, "unexpected EOF"));
                 Pull::Failed
             }
-            Some(_) if self.role == Role::Client && call.inbox.taken == 0 && has_single_answer(call.kind) => {
+            // A unary call that ends well without an answer may be one that has none.
+            Some(_)
+                if call.kind == MethodKind::ClientStreaming && self.role == Role::Client && call.inbox.taken == 0 =>
+            {
                 self.break_inbox(key, Status::new(Code::INTERNAL, "EOF"));
                 Pull::Failed
             }
@@ -356,7 +359,7 @@ pub(super) fn unknown_encoding(name: &str) -> Status {
 }
 
 /// Whether a client gets one answer, and not a stream of them.
-const fn has_single_answer(kind: MethodKind) -> bool {
+pub(super) const fn has_single_answer(kind: MethodKind) -> bool {
     matches!(
         kind,
         MethodKind::Unary | MethodKind::Oneway | MethodKind::ClientStreaming

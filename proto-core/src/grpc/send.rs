@@ -52,12 +52,16 @@ impl<'a> Sender<'a> {
     ///
     /// # Errors
     ///
-    /// That was said before, or the call is over.
+    /// That was said before, or the call is over. A server's answers end with
+    /// [`Connection::finish`] alone.
     pub fn finish(&mut self) -> Result<(), SendError> {
         let connection = &mut *self.connection;
         let call = connection.calls.at(self.key).ok_or(SendError::Over)?;
         if call.phase != Phase::Open {
             return Err(SendError::Over);
+        }
+        if connection.role == Role::Server {
+            return Err(SendError::Finished);
         }
         let mut sender = connection.http2.sender(call.id).map_err(|_| SendError::Over)?;
         sender.finish().map_err(stream_error)

@@ -66,8 +66,7 @@ impl Connection {
             }
             http2::Event::Ended { id, outcome } if self.calls.find(id).is_some() => self.on_ended(id, &outcome),
             http2::Event::Rejected { code, text: why, .. } => {
-                self.events
-                    .push_back(Event::Http(ServerEvent::Rejected { code, why }));
+                self.events.push_back(Event::Http(ServerEvent::Rejected { code, why }));
             }
             http2::Event::Closed { reason } => {
                 if let Some(http) = &mut self.http {
@@ -130,7 +129,11 @@ impl Connection {
         let single = has_single_request(kind);
         let deadline = timeout.map(|timeout| now + timeout);
         let due = now + self.config.message_timeout;
-        let phase = if single { Phase::Collecting { due, marked: 0 } } else { Phase::Open };
+        let phase = if single {
+            Phase::Collecting { due, marked: 0 }
+        } else {
+            Phase::Open
+        };
         self.calls.insert(Call {
             id,
             kind,
@@ -144,7 +147,7 @@ impl Connection {
             header_sent: false,
             has_header: false,
             unprocessed: false,
-            outcome: None,
+            ending: None,
         });
         if let Some(deadline) = deadline {
             self.watch_deadline(id, deadline);
@@ -248,7 +251,10 @@ impl Connection {
             http2::Outcome::Reset {
                 code,
                 by: Initiator::Peer,
-            } => Status::from_client_reset(*code, self.call(id).and_then(|call| call.source_service()).unwrap_or("")),
+            } => Status::from_client_reset(
+                *code,
+                self.call(id).and_then(|call| call.source_service()).unwrap_or(""),
+            ),
             http2::Outcome::Reset {
                 code: code @ GRACEFUL_SHUTDOWN,
                 ..
@@ -283,7 +289,7 @@ impl Connection {
         };
         let before = std::mem::replace(&mut call.phase, phase);
         if before == Phase::Open {
-            call.outcome = Some(Box::new(status.into()));
+            call.ending = Some(status.into());
             self.events.push_back(Event::Ended { id });
         }
     }

@@ -143,6 +143,13 @@ impl Fields {
         self.entries.clear();
     }
 
+    /// Forgets all fields but the first `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
+        let end = self.entries.last().map_or(0, |entry| entry.value_end as usize);
+        self.text.truncate(end);
+    }
+
     /// The first value of `name`, which is in lower case.
     #[must_use]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::Connection;
 use super::budget::Abuse;
-use super::receive::Stray;
 use super::index::Key;
+use super::receive::Stray;
 use super::streams::Stream;
 use crate::buf::SHARE_FROM;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Verdict};

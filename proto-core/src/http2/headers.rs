@@ -3,9 +3,9 @@
 use super::budget::Abuse;
 use super::chunks::Chunks;
 use super::event::{Event, Finish, Initiator, Outcome};
+use super::index::Key;
 use super::receive::{SELF_DEPENDENCY, Stray};
 use super::section;
-use super::index::Key;
 use super::streams::{Gone, Stream};
 use super::window::{RecvWindow, SendWindow};
 use super::{Connection, Role};

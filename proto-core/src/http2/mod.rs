@@ -336,6 +336,13 @@ impl Connection {
         !self.output.is_empty()
     }
 
+    /// Whether one side ends the connection gracefully: it is over when its streams are, which
+    /// [`Self::poll_transmit`] notices.
+    #[must_use]
+    pub const fn is_draining(&self) -> bool {
+        self.life.drain.is_some() || self.life.peer_last.is_some()
+    }
+
     /// Whether [`Self::poll_event`] has something to tell.
     #[inline]
     #[must_use]

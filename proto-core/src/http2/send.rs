@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::event::{Event, Finish, Initiator, OpenError, Outcome, SendError};
-use super::section;
 use super::index::Key;
+use super::section;
 use super::streams::{Outbox, Stream};
 use super::{Connection, Role};
 use crate::buf::Output;

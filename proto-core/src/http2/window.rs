@@ -73,10 +73,11 @@ impl RecvWindow {
         }
     }
 
-    /// Whether `len` more bytes are within the window, or no more than `grace` above it.
+    /// Whether `len` more bytes are within the window, or no more than `grace` above it. No bytes always are, whatever
+    /// SETTINGS have made of the window (RFC 9113 §6.9.1).
     #[inline]
     pub(super) const fn allows(&self, len: usize, grace: u32) -> bool {
-        len as i64 <= self.left.wrapping_add(grace as i64)
+        len == 0 || len as i64 <= self.left.wrapping_add(grace as i64)
     }
 
     /// Counts `len` received bytes.
@@ -132,6 +133,13 @@ mod tests {
         assert_eq!(window.give_back(1), Some(50));
         assert!(window.allows(50, 0) && !window.allows(51, 0));
         assert_eq!(window.give_back(0), None);
+    }
+
+    #[test]
+    fn no_bytes_need_no_room() {
+        let mut window = RecvWindow::new(100);
+        window.take(1000);
+        assert!(window.allows(0, 0) && !window.allows(1, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use kitewire_proto::{Answer, Instant, Request, RequestKind, Switch, grpc};
 use kitewire_runtime::Address;
 
 use super::call_options::CallOptions;
-use super::grpc::{Beside, Grpc, GrpcCall, Wanted as GrpcWanted};
+use super::grpc::{Beside, Besides, Grpc, GrpcCall, Wanted as GrpcWanted};
 use super::request::CallHead;
 use super::results::{CallResult, Response};
 use super::route::{Attempt, Route};
@@ -231,7 +231,13 @@ impl<A: Body> Wish<'_, A> {
             metadata: options.metadata().fields(),
             meta: &options.meta,
             names: options.names(client, method),
-            ..grpc::Request::new(&self.service.package, &self.service.name, method, self.service.codec, kind)
+            ..grpc::Request::new(
+                &self.service.package,
+                &self.service.name,
+                method,
+                self.service.codec,
+                kind,
+            )
         };
         let request = GrpcWanted {
             request,
@@ -239,12 +245,16 @@ impl<A: Body> Wish<'_, A> {
             connect_timeout: head.connect_timeout,
             only: Some(&self.arguments),
         };
-        let result = ready!(grpc.poll_unary(call, &request, &head, cx));
-        let extras = match wanted {
-            Besides::Wanted => Some(Box::new((Vec::new(), call.beside(cx)))),
+        let result = ready!(grpc.poll_unary(call, &request, &head, wanted, cx));
+        let beside = match wanted {
+            Besides::Wanted => Some(call.beside(cx)),
             Besides::Unwanted => None,
         };
-        Poll::Ready(result.map(|result| (result, extras)))
+        Poll::Ready(match (result, beside) {
+            (Ok(result), beside) => Ok((result, beside.map(|beside| Box::new((Vec::new(), beside))))),
+            (Err(error), Some(Beside { header, trailer })) => Err(error.with_metadata(header, trailer)),
+            (Err(error), None) => Err(error),
+        })
     }
 
     /// What an answer over a ping-pong transport says; there is none to a oneway call.
@@ -339,13 +349,6 @@ type Pairs = Vec<(String, String)>;
 
 /// What came beside a result, where that is asked for.
 type Extras = Option<Box<(Pairs, Beside)>>;
-
-/// Whether what came beside the result is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Besides {
-    Wanted,
-    Unwanted,
-}
 
 /// What an answer says.
 fn decode<R: Body>(answer: &Answer, max_depth: u16) -> Result<R, Error> {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Transmit};
-use kitewire_runtime::{Address, Io, IoSlice, Timer};
+use kitewire_runtime::{Io, IoSlice, Timer};
 
 use super::connector::Connector;
 use super::lanes::Group;
@@ -24,8 +24,7 @@ pub(crate) trait Carrier: Send + Sync + 'static {
     /// What is behind the lock.
     type State: Machine;
 
-    /// A new connection, whose other end is `peer`.
-    fn new(config: &Arc<Self::Config>, peer: Address, now: Instant) -> Self;
+    fn new(config: &Arc<Self::Config>, now: Instant) -> Self;
 
     fn lock(&self) -> MutexGuard<'_, Self::State>;
 
@@ -95,13 +94,18 @@ enum Phase {
     Gathering,
 }
 
+/// What a try to read led to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// There may be more.
+    Progress,
+    Waiting,
+    /// The connection wants nothing now.
+    Paused,
+}
+
 impl<C: Carrier> Driver<C> {
-    pub(crate) fn new(
-        carrier: Arc<C>,
-        group: Weak<Group<C>>,
-        connector: Arc<dyn Connector>,
-        io: Box<dyn Io>,
-    ) -> Self {
+    pub(crate) fn new(carrier: Arc<C>, group: Weak<Group<C>>, connector: Arc<dyn Connector>, io: Box<dyn Io>) -> Self {
         let alarm = Alarm::new(connector.timer());
         Self {
             carrier,
@@ -121,13 +125,12 @@ impl<C: Carrier> Driver<C> {
         let now = self.connector.now();
         self.begin(now, cx);
         let mut budget = MAX_READS;
-        while self.read(now, cx) {
-            budget -= 1;
-            if budget == 0 {
-                cx.waker().wake_by_ref();
-                break;
+        let read = loop {
+            match self.read(now, cx) {
+                Read::Progress if budget > 0 => budget -= 1,
+                read => break read,
             }
-        }
+        };
         self.write(now, cx);
         self.input.rest();
         let mut state = self.carrier.lock();
@@ -140,7 +143,16 @@ impl<C: Carrier> Driver<C> {
             self.wake = Vec::new();
         }
         let due = state.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        // Writing can end a pause, and then nobody else would say that there is something to read.
+        let goes_on = match read {
+            Read::Progress => true,
+            Read::Waiting => false,
+            Read::Paused => matches!(state.read_demand(), Demand::Read | Demand::Receive),
+        };
         drop(state);
+        if goes_on {
+            cx.waker().wake_by_ref();
+        }
         self.carrier.rest();
         self.alarm.arm(due, cx);
         Poll::Pending
@@ -161,8 +173,8 @@ impl<C: Carrier> Driver<C> {
         self.deliver(state);
     }
 
-    /// Reads once. Returns whether there may be more.
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    /// Reads once.
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Read {
         let carrier = Arc::clone(&self.carrier);
         let mut state = carrier.lock();
         match state.read_demand() {
@@ -170,14 +182,15 @@ impl<C: Carrier> Driver<C> {
             Demand::Receive => {
                 state.receive(now, &mut self.input.bytes);
                 self.deliver(state);
-                return true;
+                return Read::Progress;
             }
-            Demand::Pause | Demand::Stop => return false,
+            Demand::Pause => return Read::Paused,
+            Demand::Stop => return Read::Waiting,
         }
         drop(state);
         let read = self.input.poll_read(&mut *self.io, cx);
         let mut state = match read {
-            Poll::Pending => return false,
+            Poll::Pending => return Read::Waiting,
             Poll::Ready(_) => carrier.lock(),
         };
         match read {
@@ -189,7 +202,7 @@ impl<C: Carrier> Driver<C> {
             _ => state.handle_disconnect(now, Disconnect::ReadFailed),
         }
         self.deliver(state);
-        true
+        Read::Progress
     }
 
     fn write(&mut self, now: Instant, cx: &mut Context<'_>) {

@@ -10,10 +10,11 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use kitewire_proto::{
     Answer, CallError, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
-    RequestKind, ServerConnection, Transmit,
+    RequestKind, ServerConnection, Transmit, grpc,
 };
 use kitewire_runtime::IoSlice;
 
+use super::pump::Pump;
 use super::request::CallHead;
 use crate::Error;
 use crate::server::{Budget, Engine, Link, Serving, Shared};
@@ -21,6 +22,8 @@ use crate::server::{Budget, Engine, Link, Serving, Shared};
 /// Services to call directly.
 pub(crate) struct InProcess {
     config: Arc<ClientConfig>,
+    /// For streams.
+    grpc: Arc<grpc::Config>,
     server: Arc<Shared>,
     /// Pairs that wait for their next call.
     #[expect(clippy::vec_box, reason = "pairs move between here and their calls, and are large")]
@@ -48,6 +51,7 @@ impl InProcess {
     pub(crate) fn new(config: &Arc<ClientConfig>, server: Shared) -> Self {
         Self {
             config: Arc::clone(config),
+            grpc: Arc::default(),
             server: Arc::new(server),
             idle: Mutex::default(),
         }
@@ -55,6 +59,11 @@ impl InProcess {
 
     pub(crate) fn now(&self) -> Instant {
         self.server.now()
+    }
+
+    /// A connection for one stream.
+    pub(crate) fn pump(&self) -> Arc<Pump> {
+        Pump::new(&self.grpc, &self.server)
     }
 
     /// Goes on with `call`.
@@ -171,7 +180,7 @@ impl Drop for Loop {
     }
 }
 
-fn hand_over(out: &mut Transmit, input: &mut BytesMut) {
+pub(super) fn hand_over(out: &mut Transmit, input: &mut BytesMut) {
     let mut slices = [IoSlice::new(&[]); 16];
     let used = out.slices(&mut slices);
     let mut moved = 0;

@@ -151,7 +151,6 @@ impl<C: Carrier> Lanes<C> {
                 index,
                 connector: Arc::clone(&self.connector),
             },
-            address: group.address.clone(),
             config: Arc::clone(&self.config),
         }));
     }
@@ -273,7 +272,6 @@ impl<C: Carrier> Dialling<C> {
 struct LaneTask<C: Carrier> {
     stage: TaskStage<C>,
     outcome: Announce<C>,
-    address: Address,
     config: Arc<C::Config>,
 }
 
@@ -294,8 +292,7 @@ struct Announce<C: Carrier> {
 impl<C: Carrier> LaneTask<C> {
     fn connected(&mut self, io: Box<dyn Io>) {
         let connector = &self.outcome.connector;
-        let peer = io.peer().unwrap_or_else(|| self.address.clone());
-        let connection = Arc::new(C::new(&self.config, peer, connector.now()));
+        let connection = Arc::new(C::new(&self.config, connector.now()));
         let group = Weak::clone(&self.outcome.group);
         let driver = Driver::new(Arc::clone(&connection), group, Arc::clone(connector), io);
         self.stage = TaskStage::Driving(Box::new(driver));

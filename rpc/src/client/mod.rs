@@ -13,6 +13,7 @@ mod mux;
 mod options;
 mod pool;
 mod pooled;
+mod pump;
 mod request;
 mod results;
 mod route;
@@ -86,6 +87,9 @@ impl Client {
     /// works over a connection. The handler runs in the caller's task, whatever its [`Dispatch`](crate::Dispatch), and
     /// stops where it is if the call is dropped.
     /// Without a runtime there is no timer: a timeout shows only when the handler wakes the call after it.
+    ///
+    /// A stream's handler goes on whenever a half of the stream is polled, and stops where it is when both are dropped.
+    /// The client's recv timeouts do not count.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the service cannot be registered.
@@ -177,7 +181,7 @@ impl fmt::Debug for Client {
 fn mismatch(what: &str, service: &ServiceInfo, method: Option<&MethodInfo>) -> Error {
     let (service, method) = (&*service.name, method.map_or("", |method| &*method.name));
     let text = format!("internal exception: {what}, service: {service}, method: {method}");
-    Error::configuration(text).at(service, method, None)
+    Error::mismatch(text).at(service, method, None)
 }
 
 /// As Kitex.

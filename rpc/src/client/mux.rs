@@ -11,7 +11,6 @@ use kitewire_proto::{
     Answer, CallError, CallId, ClientConfig, ClientConnection, ClientEvent, CloseReason, Deadline, Demand, Disconnect,
     Instant, OpenError, Request, RequestKind, Shutdown, Transmit,
 };
-use kitewire_runtime::Address;
 
 use super::carrier::{Carrier, Leave, Machine};
 use crate::hash::CallIdHasher;
@@ -106,7 +105,7 @@ impl Carrier for MuxConnection {
     type Config = ClientConfig;
     type State = State;
 
-    fn new(config: &Arc<ClientConfig>, _peer: Address, now: Instant) -> Self {
+    fn new(config: &Arc<ClientConfig>, now: Instant) -> Self {
         Self {
             state: Mutex::new(State {
                 connection: ClientConnection::new(Arc::clone(config), now),

@@ -23,17 +23,16 @@ use crate::text::GoDuration;
 /// let builder = Client::to("127.0.0.1:8888").streaming(options);
 /// ```
 ///
-/// What calls have and streams have not does not exist here:
+/// Options of something else are no options of streams:
 ///
-/// ```compile_fail,E0599
-/// # use std::time::Duration;
-/// # use kitewire::StreamOptions;
-/// StreamOptions::default().retries(2);
+/// ```compile_fail,E0308
+/// # use kitewire::{Client, PoolOptions};
+/// let builder = Client::to("127.0.0.1:8888").streaming(PoolOptions::default());
 /// ```
 ///
 /// ```
-/// # use kitewire::{StreamOptions, Switch};
-/// StreamOptions::default().gzip(Switch::On);
+/// # use kitewire::{Client, StreamOptions};
+/// let builder = Client::to("127.0.0.1:8888").streaming(StreamOptions::default());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -134,7 +133,11 @@ impl fmt::Display for RecvTimeout {
     /// As Go prints Kitex's struct.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let timeout = GoDuration(self.timeout);
-        write!(f, "{{Timeout:{timeout} DisableCancelRemote:{}}}", !self.cancels_remote())
+        write!(
+            f,
+            "{{Timeout:{timeout} DisableCancelRemote:{}}}",
+            !self.cancels_remote()
+        )
     }
 }
 
@@ -147,7 +150,7 @@ pub struct GrpcOptions {
     /// × 3 / 2, at least 1.
     pub connections: usize,
     /// What `:authority` says. Default: the name of the [destination](crate::ClientBuilder::destination), and where that
-    /// is not told, the address. A call with the tag [`HTTP_URL`](crate::HTTP_URL) says the host of that URL.
+    /// is not told, the address. A call with the tag [`HTTP_URL`] says the host of that URL.
     pub authority: Option<String>,
     /// Largest message that is taken, after decompression. Default 16 MiB (Kitex: no limit).
     pub max_received_message: u32,
@@ -298,7 +301,10 @@ mod tests {
         tags.set("k", "1");
         tags.set("l", "2");
         tags.set("k", "3");
-        assert_eq!((tags.get("k"), tags.get("l"), tags.get("m")), (Some("3"), Some("2"), None));
+        assert_eq!(
+            (tags.get("k"), tags.get("l"), tags.get("m")),
+            (Some("3"), Some("2"), None)
+        );
     }
 
     #[test]

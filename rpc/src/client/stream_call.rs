@@ -13,8 +13,10 @@ use kitewire_proto::{EncodeBody, Instant, Output, Switch, grpc};
 use kitewire_runtime::Address;
 
 use super::call_options::CallOptions;
-use super::grpc::{Begun, Grpc, Opening, Wanted};
+use super::grpc::{Begun, NotOpened, Opening, Wanted};
+use super::in_process::InProcess;
 use super::options::RecvTimeout;
+use super::route::Route;
 use super::streams::Opened;
 use super::{CONNECT_TIMEOUT, Client, mismatch};
 use crate::service::Message;
@@ -80,7 +82,7 @@ enum Stage {
     Fresh,
     Opening(Opening),
     /// The request waits for room.
-    Sending(Arc<Stream>, Address),
+    Sending(Arc<Stream>),
     Over,
 }
 
@@ -183,32 +185,29 @@ impl<'a, S> StreamCall<'a, S> {
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<S, Error>> {
-        let Some(grpc) = &self.wish.client.inner.streams else {
-            return Poll::Ready(Err(self.wish.place(Error::configuration(
-                "streams need a connection, and this client calls the services of its own process",
-            ))));
-        };
         loop {
             match &mut self.stage {
                 Stage::Fresh => {
                     self.wish.check()?;
-                    self.deadline = self.wish.timeout().map(|timeout| grpc.connector().now() + timeout);
-                    self.stage = Stage::Opening(Opening::new());
+                    let client = &self.wish.client.inner;
+                    self.deadline = self.wish.timeout().map(|timeout| client.route.now() + timeout);
+                    self.stage = match &client.route {
+                        Route::InProcess(direct) => Stage::Sending(self.wish.open_in_process(direct, self.deadline)?),
+                        _ => Stage::Opening(Opening::new()),
+                    };
                 }
                 Stage::Opening(opening) => {
-                    let begun = ready!(self.wish.poll_begin(grpc, opening, self.deadline, cx))?;
-                    let peer = begun.lane.peer().clone();
-                    let stream = Stream::new(Arc::clone(begun.lane.hub()), begun.id, Some(self.wish.named()));
-                    self.stage = Stage::Sending(stream, peer);
+                    let stream = ready!(self.wish.poll_begin(opening, self.deadline, cx))?;
+                    self.stage = Stage::Sending(stream);
                 }
-                Stage::Sending(stream, peer) => {
+                Stage::Sending(stream) => {
                     if let Some(request) = &self.wish.request {
-                        let sent = ready!(stream.hub().poll_send(stream.id(), cx, &**request));
+                        let sent = ready!(stream.poll(|hub| hub.poll_send(stream.id(), cx, &**request)));
                         sent.map_err(|error| stream.placed(error))?;
-                        stream.hub().close_send(stream.id());
+                        stream.close_send();
                     }
-                    let (stream, peer) = (Arc::clone(stream), peer.clone());
-                    return Poll::Ready(Ok((self.open)(self.wish.opened(grpc, stream, peer))));
+                    let stream = Arc::clone(stream);
+                    return Poll::Ready(Ok((self.open)(self.wish.opened(stream))));
                 }
                 Stage::Over => return Poll::Pending,
             }
@@ -231,44 +230,65 @@ impl Wish<'_> {
 
     fn poll_begin(
         &self,
-        grpc: &Grpc,
         opening: &mut Opening,
         deadline: Option<Instant>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Begun, Error>> {
+    ) -> Poll<Result<Arc<Stream>, Error>> {
+        let client = &*self.client.inner;
+        let Some(grpc) = &client.streams else {
+            return Poll::Pending;
+        };
+        let authority = grpc.authority(self.options.address.as_ref());
+        let connect_timeout = self.options.connect_timeout.or(client.connect_timeout);
+        let wanted = Wanted {
+            request: self.request(&authority, deadline),
+            address: self.address(),
+            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            only: None,
+        };
+        opening.poll(grpc, &wanted, cx).map(|begun| match begun {
+            Ok(Begun { lane, id, .. }) => {
+                let place = self.named(Some(self.address().clone()));
+                Ok(Stream::new(Arc::clone(lane.hub()), id, Some(place)))
+            }
+            Err(error) => Err(error.into_error(self.to(), self.method(), self.address())),
+        })
+    }
+
+    /// Opens the stream to a service of this process.
+    fn open_in_process(&self, direct: &InProcess, deadline: Option<Instant>) -> Result<Arc<Stream>, Error> {
+        let pump = direct.pump();
+        let request = self.request(&self.service.name, deadline);
+        let opened = pump.client().lock().connection.open(pump.now(), &request);
+        let refused = |error| NotOpened::of(error).into_error(self.to(), self.method(), self.address());
+        let id = opened.map_err(refused)?;
+        let hub = Arc::clone(pump.client());
+        Ok(Stream::pumped(hub, id, Some(self.named(None)), Some(pump)))
+    }
+
+    fn request<'a>(&'a self, authority: &'a str, deadline: Option<Instant>) -> grpc::Request<'a> {
         let (client, options) = (&*self.client.inner, &self.options);
-        let default = grpc.authority(options.address.as_ref());
         let (service, method) = (&*self.service.name, self.method());
-        let request = grpc::Request {
-            authority: options.url_host(client).unwrap_or(&default),
+        grpc::Request {
+            authority: options.url_host(client).unwrap_or(authority),
             deadline,
             gzip: options.gzip().unwrap_or(client.streaming.gzip),
             metadata: options.metadata().fields(),
             meta: &options.meta,
             names: options.names(client, method),
             ..grpc::Request::new(&self.service.package, service, method, self.service.codec, self.kind)
-        };
-        let connect_timeout = options.connect_timeout.or(client.connect_timeout);
-        let wanted = Wanted {
-            request,
-            address: self.address(),
-            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-            only: None,
-        };
-        opening
-            .poll(grpc, &wanted, cx)
-            .map_err(|error| error.into_error(self.to(), method, self.address()))
+        }
     }
 
-    fn opened(&mut self, grpc: &Grpc, stream: Arc<Stream>, peer: Address) -> Opened {
-        let recv_timeout = self.recv_timeout.or(self.client.inner.streaming.recv_timeout);
+    fn opened(&mut self, stream: Arc<Stream>) -> Opened {
+        let client = &*self.client.inner;
+        let recv_timeout = self.recv_timeout.or(client.streaming.recv_timeout);
+        let recv_timeout = recv_timeout.filter(|timeout| !timeout.timeout().is_zero());
         Opened {
             stream,
-            peer,
-            tags: self.options.take_tags(&self.client.inner.tags),
-            recv_timeout: recv_timeout
-                .filter(|timeout| !timeout.timeout().is_zero())
-                .map(|timeout| (timeout, Arc::clone(grpc.connector()))),
+            tags: self.options.take_tags(&client.tags),
+            // Where there is no runtime, there is no timer.
+            recv_timeout: recv_timeout.zip(client.streams.as_ref().map(|grpc| Arc::clone(grpc.connector()))),
         }
     }
 
@@ -293,7 +313,7 @@ impl Wish<'_> {
         self.method.map_or("", |method| &*method.name)
     }
 
-    fn named(&self) -> Place {
+    fn named(&self, peer: Option<Address>) -> Place {
         let destination = &self.client.inner.destination;
         Place {
             service: match &**destination {
@@ -301,12 +321,8 @@ impl Wish<'_> {
                 name => Cow::Owned(name.to_owned()),
             },
             method: Cow::Borrowed(self.method()),
-            peer: Some(self.address().clone()),
+            peer,
         }
-    }
-
-    fn place(&self, error: Error) -> Error {
-        error.at(self.to(), self.method(), None)
     }
 }
 

@@ -18,7 +18,6 @@ use crate::{Error, Metadata, Receiver, Sender, error};
 /// What a stream is made of, whatever its kind.
 pub(super) struct Opened {
     pub(super) stream: Arc<Stream>,
-    pub(super) peer: Address,
     pub(super) tags: Tags,
     pub(super) recv_timeout: Option<(RecvTimeout, Arc<dyn Connector>)>,
 }
@@ -26,7 +25,6 @@ pub(super) struct Opened {
 /// What the kinds of streams have in common beside their halves.
 struct Common {
     stream: Arc<Stream>,
-    peer: Address,
     tags: Tags,
 }
 
@@ -44,7 +42,6 @@ impl Opened {
         let receiver = Receiver::of::<M>(Arc::clone(&self.stream), patience);
         let common = Common {
             stream: self.stream,
-            peer: self.peer,
             tags: self.tags,
         };
         (common, receiver)
@@ -249,13 +246,13 @@ macro_rules! common {
             /// Gives the stream up, if it is not over: it is reset, and both directions fail with code 1, `context
             /// canceled`, from now on.
             pub fn cancel(&mut self) {
-                self.common.stream.hub().give_up(self.common.stream.id());
+                self.common.stream.give_up();
             }
 
-            /// The other end of the connection.
+            /// Where the stream goes. `None` in process.
             #[must_use]
-            pub fn peer(&self) -> &Address {
-                &self.common.peer
+            pub fn peer(&self) -> Option<&Address> {
+                self.common.stream.peer()
             }
 
             /// A tag that was set for this stream or for its client.
@@ -269,7 +266,7 @@ macro_rules! common {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($stream))
                     .field("stream", &self.common.stream.id())
-                    .field("peer", &self.common.peer)
+                    .field("peer", &self.peer())
                     .finish_non_exhaustive()
             }
         }

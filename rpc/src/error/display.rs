@@ -52,6 +52,7 @@ impl fmt::Display for Error {
             Repr::Protocol(how) => write!(f, "remote or network error: {how}"),
             Repr::Busy => f.write_str("too many calls in flight"),
             Repr::Configuration(what) => f.write_str(what),
+            Repr::Mismatch(how) => f.write_str(how),
             Repr::Registration(error) => error.fmt(f),
             Repr::Handler(error) => error.fmt(f),
             Repr::Typed(exception) => exception.fmt(f),

@@ -5,6 +5,7 @@ use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 use kitewire_proto::{CallError, ExceptionType};
 
 use super::{Error, ErrorKind, Repr};
+use crate::Metadata;
 
 /// Where a status comes from, which decides how it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,26 @@ impl Error {
         }
     }
 
+    /// Metadata that the answer began with; only for unary calls over gRPC that asked for it with
+    /// [`full`](crate::ClientCall::full). A stream tells its own.
+    #[must_use]
+    pub fn header(&self) -> &Metadata {
+        self.0.beside.as_ref().map_or(Metadata::none(), |beside| &beside.0)
+    }
+
+    /// Metadata that the failure came with; as [`Self::header`].
+    #[must_use]
+    pub fn trailer(&self) -> &Metadata {
+        self.0.beside.as_ref().map_or(Metadata::none(), |beside| &beside.1)
+    }
+
+    pub(crate) fn with_metadata(mut self, header: Metadata, trailer: Metadata) -> Self {
+        if !header.is_empty() || !trailer.is_empty() {
+            self.0.beside = Some(Box::new((header, trailer)));
+        }
+        self
+    }
+
     /// How a stream of a client failed.
     pub(crate) fn from_stream(outcome: &Outcome) -> Self {
         Self::ended(outcome, Origin::Stream)
@@ -105,8 +126,18 @@ impl Error {
         matches!(self.0.repr, Repr::Empty)
     }
 
-    /// What a call over gRPC ends with when its handler ended with this error.
+    /// What a call over gRPC ends with when its handler ended with this error, for a caller that knows Kitex's ways: some
+    /// words tell it that the application said so.
     pub(crate) fn outcome(&self) -> Outcome {
+        let mut outcome = self.plain_outcome();
+        if outcome.business.is_none() && outcome.status.code != Code::OK {
+            outcome.status.message.push_str(" [biz error]");
+        }
+        outcome
+    }
+
+    /// The same for any other caller: the text is what the handler said.
+    pub(crate) fn plain_outcome(&self) -> Outcome {
         if let Some((business, own)) = self.business_inside() {
             let mut outcome = Outcome::from(business.clone());
             if let Some(status) = own {
@@ -114,11 +145,7 @@ impl Error {
             }
             return outcome;
         }
-        let mut outcome = self.raw_outcome();
-        if outcome.status.code != Code::OK {
-            outcome.status.message.push_str(" [biz error]");
-        }
-        outcome
+        self.raw_outcome()
     }
 
     /// The same for an error that no handler has returned.
@@ -154,7 +181,15 @@ pub(crate) fn stream_is_done() -> Error {
     Error::status(Code::INTERNAL, "the stream is done")
 }
 
-/// What changing and sending a header is refused with when it has been sent.
+/// What changing a header is refused with when it has been sent.
+pub(crate) fn header_is_fixed() -> Error {
+    Error::status(
+        Code::INTERNAL,
+        "transport: the stream is done or WriteHeader was already called",
+    )
+}
+
+/// What sending a header is refused with when it has been sent.
 pub(crate) fn header_is_sent() -> Error {
     Error::status(
         Code::INTERNAL,

@@ -36,7 +36,10 @@ fn what_a_handlers_error_becomes_over_grpc() {
             "special [biz error]",
         ),
         (
-            Error::remote(ApplicationException::new(ExceptionType::UNKNOWN_METHOD, "unknown method m")),
+            Error::remote(ApplicationException::new(
+                ExceptionType::UNKNOWN_METHOD,
+                "unknown method m",
+            )),
             13,
             "remote or network error[remote]: unknown method m [biz error]",
         ),
@@ -49,6 +52,9 @@ fn what_a_handlers_error_becomes_over_grpc() {
     for (error, code, message) in rows {
         assert_eq!(told(&error), (code, message.to_owned()), "{error:?}");
         assert_eq!(error.outcome().business, None);
+        let Outcome { status, .. } = error.plain_outcome();
+        let alone = message.strip_suffix(" [biz error]").unwrap_or(message);
+        assert_eq!((status.code.0, &*status.message), (code, alone), "to other callers");
     }
 }
 
@@ -81,10 +87,7 @@ fn a_business_status_goes_as_it_is() {
 fn statuses_read_as_in_kitex() {
     let outcome = Outcome::from(Status::new(Code::INTERNAL, "mock error [biz error]"));
     let stream = Error::from_stream(&outcome);
-    assert_eq!(
-        stream.to_string(),
-        "rpc error: code = 13 desc = mock error [biz error]"
-    );
+    assert_eq!(stream.to_string(), "rpc error: code = 13 desc = mock error [biz error]");
     let unary = Error::from_unary(&outcome);
     assert_eq!(unary.to_string(), format!("remote or network error: {stream}"));
     assert_eq!(unary.grpc_status(), Some(&outcome.status));
@@ -108,7 +111,13 @@ fn codes_decide_the_kind() {
     }
     let status = Error::status(Code::NOT_FOUND, "gone").with_details(b"any");
     assert!(!status.grpc_status().unwrap().details.is_empty());
-    assert_eq!(Error::new("x").with_details(b"any").with_status(Status::default()).grpc_status(), None);
+    assert_eq!(
+        Error::new("x")
+            .with_details(b"any")
+            .with_status(Status::default())
+            .grpc_status(),
+        None
+    );
     assert_eq!(Error::timed_out(None).code(), Code::DEADLINE_EXCEEDED);
     assert_eq!(
         Error::connect(io::ErrorKind::ConnectionRefused.into()).code(),

@@ -69,12 +69,18 @@ enum Phase {
     },
 }
 
+/// Another engine that a connection goes on with.
+enum Other {
+    Http(Box<HttpServing>),
+    Grpc(Box<GrpcServing>),
+}
+
 /// What a try to read led to.
 enum Read {
     Progress,
     Waiting,
     /// The first bytes are HTTP.
-    Other(Speaks),
+    Other(Other),
 }
 
 /// What became of an exchange with the socket.
@@ -82,14 +88,14 @@ enum Exchanged {
     All,
     /// There was more to do than the budget allowed.
     Part,
-    Other(Speaks),
+    Other(Other),
 }
 
 /// How a turn ended.
 enum Turn {
     Over(Poll<()>),
     /// The connection goes on with another engine.
-    Other(Speaks),
+    Other(Other),
 }
 
 impl<R: Runtime> Driver<R> {
@@ -151,7 +157,7 @@ impl<R: Runtime> Line<R> {
         let more = match self.exchange(engine, now, cx) {
             Exchanged::All => false,
             Exchanged::Part => true,
-            Exchanged::Other(speaks) => return Turn::Other(speaks),
+            Exchanged::Other(other) => return Turn::Other(other),
         };
         self.link.set_calls(engine.open_calls());
         if engine.is_drained() {
@@ -194,7 +200,7 @@ impl<R: Runtime> Line<R> {
                 Demand::Read if !spent => match self.read(engine, now, cx, &mut budget) {
                     Read::Progress => continue,
                     Read::Waiting => {}
-                    Read::Other(speaks) => return Exchanged::Other(speaks),
+                    Read::Other(other) => return Exchanged::Other(other),
                 },
                 _ => {}
             }
@@ -220,9 +226,9 @@ impl<R: Runtime> Line<R> {
                 self.alarm.touch(now);
                 budget.spend_bytes(read);
                 if self.undecided
-                    && let Some(speaks) = self.recognise(now)
+                    && let Some(other) = self.recognise(now)
                 {
-                    return Read::Other(speaks);
+                    return Read::Other(other);
                 }
                 engine.receive(now, &mut self.input.bytes);
             }
@@ -232,7 +238,7 @@ impl<R: Runtime> Line<R> {
     }
 
     /// What to go on with if the first bytes are HTTP, those taken in.
-    fn recognise(&mut self, now: Instant) -> Option<Speaks> {
+    fn recognise(&mut self, now: Instant) -> Option<Other> {
         let Detection::Protocol(protocol) = detect(&self.input.bytes) else {
             return None;
         };
@@ -241,12 +247,12 @@ impl<R: Runtime> Line<R> {
             Protocol::Http1 => {
                 let mut serving = Box::new(HttpServing::new(&self.link, now)?);
                 self.begin(&mut *serving, now);
-                Some(Speaks::Http(serving))
+                Some(Other::Http(serving))
             }
             Protocol::Http2 => {
                 let mut serving = Box::new(GrpcServing::new(&self.link, now));
                 self.begin(&mut *serving, now);
-                Some(Speaks::Grpc(serving))
+                Some(Other::Grpc(serving))
             }
             _ => None,
         }
@@ -347,7 +353,8 @@ impl<R: Runtime> Future for Driver<R> {
             };
             match turn {
                 Turn::Over(poll) => return poll,
-                Turn::Other(speaks) => this.speaks = speaks,
+                Turn::Other(Other::Http(serving)) => this.speaks = Speaks::Http(serving),
+                Turn::Other(Other::Grpc(serving)) => this.speaks = Speaks::Grpc(serving),
             }
         }
     }

@@ -19,6 +19,7 @@ use kitewire_runtime::{Address, Listener, Runtime};
 pub use bound::{Bound, ServerHandle, Unfinished};
 pub(crate) use engine::{Budget, Engine};
 pub use grpc::GrpcConfig;
+pub(crate) use grpc::GrpcServing;
 pub(crate) use link::Link;
 pub use plain::{HttpHandler, PeerAddress};
 pub(crate) use serving::Serving;

@@ -48,6 +48,15 @@ impl Registration {
         self
     }
 
+    /// Makes it a service that is found by its own name alone, never by the name of a method: for services that stand
+    /// beside others, whose methods may have the same names, such as health checks. Calls of transports that name no
+    /// service do not reach it.
+    #[must_use]
+    pub const fn named(mut self) -> Self {
+        self.role = ServiceRole::Named;
+        self
+    }
+
     /// Sets where its handlers run first.
     #[must_use]
     pub const fn dispatch(mut self, dispatch: Dispatch) -> Self {

@@ -30,7 +30,7 @@ impl Hub {
         let mut state = self.lock();
         let watch = state.watches.of(id);
         if section == Section::Header && watch.header_sent {
-            return Err(error::header_is_sent());
+            return Err(error::header_is_fixed());
         }
         let fields = watch.answer.get_or_insert_default();
         edit(match section {
@@ -83,6 +83,7 @@ impl Hub {
         message: Option<&dyn EncodeBody>,
         outcome: &Outcome,
     ) -> Poll<()> {
+        let _stale;
         let mut guard = self.lock();
         let state = &mut *guard;
         let mut failed = None;
@@ -97,7 +98,7 @@ impl Hub {
                 // Nobody waits for it any more.
                 Ok(()) | Err(SendError::Over) => {}
                 Err(SendError::Full) => {
-                    wait(&mut state.watches.of(id).sending, cx);
+                    _stale = wait(&mut state.watches.of(id).sending, cx);
                     return Poll::Pending;
                 }
                 Err(error) => failed = Some(self.send_failure(state, id, error)),

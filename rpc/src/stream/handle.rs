@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::grpc::Status;
@@ -17,10 +18,32 @@ pub(crate) struct Stream {
     id: StreamId,
     /// Which call it is, for the errors of a client.
     place: Option<Place>,
+    /// Where the connection has no driver.
+    pump: Option<Arc<dyn Pump>>,
     /// What a client has ended it with on its own account. Both halves fail with it from then on.
     verdict: OnceLock<Status>,
     header: OnceLock<Metadata>,
     trailer: OnceLock<Metadata>,
+}
+
+/// What moves the bytes of a connection inside this process, which has no driver: whoever waits on it.
+pub(crate) trait Pump: Send + Sync {
+    /// Goes on until nothing more happens by itself.
+    fn run(&self) -> Ran;
+
+    /// Whether there may be something to do since it last ran.
+    fn is_stirred(&self) -> bool;
+}
+
+/// How far a [`Pump`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// Everybody waits.
+    Dry,
+    /// Somebody else is at it, and looks again before they go.
+    Busy,
+    /// There is no end to it. Others get their turn first.
+    Tired,
 }
 
 /// Which call it is, as errors name it.
@@ -33,14 +56,51 @@ pub(crate) struct Place {
 
 impl Stream {
     pub(crate) fn new(hub: Arc<Hub>, id: StreamId, place: Option<Place>) -> Arc<Self> {
+        Self::pumped(hub, id, place, None)
+    }
+
+    /// As [`Self::new`], for a call inside this process.
+    pub(crate) fn pumped(hub: Arc<Hub>, id: StreamId, place: Option<Place>, pump: Option<Arc<dyn Pump>>) -> Arc<Self> {
         Arc::new(Self {
             hub,
             id,
             place,
+            pump,
             verdict: OnceLock::new(),
             header: OnceLock::new(),
             trailer: OnceLock::new(),
         })
+    }
+
+    /// Polls for something of the connection.
+    pub(crate) fn poll<T>(&self, poll: impl Fn(&Hub) -> Poll<T>) -> Poll<T> {
+        let Some(pump) = &self.pump else {
+            return poll(&self.hub);
+        };
+        loop {
+            let ran = pump.run();
+            match poll(&self.hub) {
+                Poll::Pending if ran == Ran::Tired => {
+                    self.hub.wake_everybody();
+                    return Poll::Pending;
+                }
+                Poll::Pending if ran == Ran::Dry && pump.is_stirred() => {}
+                // What was read can lead to something to send.
+                Poll::Pending if self.hub.is_called() => {}
+                Poll::Pending => return Poll::Pending,
+                ready => {
+                    pump.run();
+                    return ready;
+                }
+            }
+        }
+    }
+
+    /// Something was done to the connection without waiting for it.
+    fn went_on(&self) {
+        if let Some(pump) = &self.pump {
+            pump.run();
+        }
     }
 
     pub(crate) const fn hub(&self) -> &Arc<Hub> {
@@ -72,6 +132,17 @@ impl Stream {
         self.give_up();
     }
 
+    /// Where a client's call goes.
+    pub(crate) fn peer(&self) -> Option<&Address> {
+        self.place.as_ref()?.peer.as_ref()
+    }
+
+    /// Says that a client sends no more.
+    pub(crate) fn close_send(&self) {
+        self.hub.close_send(self.id);
+        self.went_on();
+    }
+
     /// Names the call in an error.
     pub(crate) fn placed(&self, error: Error) -> Error {
         let error = match self.verdict.get() {
@@ -84,11 +155,12 @@ impl Stream {
         }
     }
 
-    /// A client's half is dropped that has more to say or to hear.
-    pub(super) fn give_up(&self) {
+    /// A client's half is dropped that has more to say or to hear, or the client has had enough.
+    pub(crate) fn give_up(&self) {
         if self.hub.side() == Side::Client {
             self.hub.give_up(self.id);
         }
+        self.went_on();
     }
 }
 
@@ -97,6 +169,7 @@ impl Drop for Stream {
         if self.hub.side() == Side::Client {
             self.hub.release(self.id);
         }
+        self.went_on();
     }
 }
 

@@ -24,7 +24,7 @@ use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant, Shutdown};
 
 use super::receiver::Decode;
-use super::watch::{Watches, wait};
+use super::watch::{Watch, Watches, wait};
 use crate::service::Received;
 use crate::{Error, Metadata, error};
 
@@ -143,12 +143,9 @@ impl Hub {
         wake_all(wake);
     }
 
-    /// Takes the next message of a call. The outer error says that there will be none, the inner one that it could not
-    /// be decoded.
-    pub(crate) fn poll_recv<T>(&self, id: StreamId, cx: &Context<'_>, decode: Decode<T>) -> Poll<Taken<T>> {
-        let mut state = self.lock();
-        let paused = state.connection.read_demand() == Demand::Pause;
-        let found = match state.connection.receiver(id) {
+    /// Pulls the next message of a call, and decodes it where it is, unless it is large.
+    pub(super) fn pull<T>(&self, state: &mut State, id: StreamId, decode: Decode<T>) -> Found<T> {
+        match state.connection.receiver(id) {
             Err(_) => Found::Failed,
             Ok(receiver) => match receiver.pull() {
                 Pull::Message(message) if message.bytes().len() < SHARE_FROM => {
@@ -160,7 +157,16 @@ impl Hub {
                 Pull::End => Found::End,
                 Pull::Failed => Found::Failed,
             },
-        };
+        }
+    }
+
+    /// Takes the next message of a call. The outer error says that there will be none, the inner one that it could not
+    /// be decoded.
+    pub(crate) fn poll_recv<T>(&self, id: StreamId, cx: &Context<'_>, decode: Decode<T>) -> Poll<Taken<T>> {
+        let _stale;
+        let mut state = self.lock();
+        let paused = state.connection.read_demand() == Demand::Pause;
+        let found = self.pull(&mut state, id, decode);
         Poll::Ready(match found {
             Found::Decoded(decoded) => {
                 self.taken(&mut state, paused);
@@ -175,7 +181,7 @@ impl Hub {
             Found::Nothing => {
                 // Part of a large message may have been moved off the stream.
                 self.taken(&mut state, paused);
-                wait(&mut state.watches.of(id).reading, cx);
+                _stale = wait(&mut state.watches.of(id).reading, cx);
                 return Poll::Pending;
             }
             Found::End => Ok(Ok(None)),
@@ -194,8 +200,7 @@ impl Hub {
         cx: &Context<'_>,
         message: &dyn EncodeBody,
     ) -> Poll<Result<(), Error>> {
-        let mut state = self.lock();
-        self.send(&mut state, id, cx, message)
+        self.send(self.lock(), id, cx, message)
     }
 
     /// The same for the first message of a server's answer: its header goes in front.
@@ -209,13 +214,14 @@ impl Hub {
         if let Err(error) = self.begin_answer(&mut state, id) {
             return Poll::Ready(Err(error));
         }
-        self.send(&mut state, id, cx, message)
+        self.send(state, id, cx, message)
     }
 
-    /// Says that a client sends no more on a call.
+    /// Says that a client sends no more on a call. A server says so with the end of the call.
     pub(crate) fn close_send(&self, id: StreamId) {
         let mut state = self.lock();
-        if let Ok(mut sender) = state.connection.sender(id)
+        if self.side == Side::Client
+            && let Ok(mut sender) = state.connection.sender(id)
             && sender.finish().is_ok()
         {
             self.tell(&mut state);
@@ -224,6 +230,7 @@ impl Hub {
 
     /// What the peer of a call began with: for a server at once.
     pub(crate) fn poll_header(&self, id: StreamId, cx: &Context<'_>) -> Poll<Result<Metadata, Error>> {
+        let _stale;
         let mut state = self.lock();
         if let Some(header) = state.connection.header(id) {
             return Poll::Ready(Ok(Metadata::received(header)));
@@ -233,7 +240,7 @@ impl Hub {
             // A response without a header is nothing but a trailer.
             Some(_) if state.connection.trailer(id).is_some() => Poll::Ready(Ok(Metadata::new())),
             None if is_open => {
-                wait(&mut state.watches.of(id).reading, cx);
+                _stale = wait(&mut state.watches.of(id).reading, cx);
                 Poll::Pending
             }
             _ => Poll::Ready(Err(self.failure(&mut state, id))),
@@ -254,11 +261,12 @@ impl Hub {
 
     /// Waits until a call is over. For a server: until nobody waits for its answer any more.
     pub(crate) fn poll_ended(&self, id: StreamId, cx: &Context<'_>) -> Poll<CancelReason> {
+        let _stale;
         let mut state = self.lock();
         match state.cancel_reason(id) {
             Some(reason) => Poll::Ready(reason),
             None => {
-                wait(&mut state.watches.of(id).ending, cx);
+                _stale = wait(&mut state.watches.of(id).ending, cx);
                 Poll::Pending
             }
         }
@@ -282,22 +290,29 @@ impl Hub {
     }
 
     fn release_with(&self, mut state: MutexGuard<'_, State>, id: StreamId) {
-        let mut wake = Vec::new();
-        state.connection.release(id);
-        if let Some(mut watch) = state.watches.remove(id) {
-            watch.take_wakers(&mut wake);
-        }
-        let connection = &state.connection;
-        if connection.has_output() || connection.has_events() || connection.is_drained() {
-            self.tell(&mut state);
-        }
+        let watch = self.forget(&mut state, id);
         drop(state);
-        wake_all(wake);
+        if let Some(mut watch) = watch {
+            let mut wake = Vec::new();
+            watch.take_wakers(&mut wake);
+            wake_all(wake);
+        }
+    }
+
+    /// Releases a call. Whoever still waits on it is to be woken without the lock.
+    pub(super) fn forget(&self, state: &mut State, id: StreamId) -> Option<Watch> {
+        let paused = state.connection.read_demand() == Demand::Pause;
+        state.connection.release(id);
+        let connection = &state.connection;
+        if paused || connection.has_output() || connection.wants_turn() || connection.is_drained() {
+            self.tell(state);
+        }
+        state.watches.remove(id)
     }
 
     fn send(
         &self,
-        state: &mut State,
+        mut state: MutexGuard<'_, State>,
         id: StreamId,
         cx: &Context<'_>,
         message: &dyn EncodeBody,
@@ -308,14 +323,16 @@ impl Hub {
         };
         match sent {
             Ok(()) => {
-                self.tell(state);
+                self.tell(&mut state);
                 Poll::Ready(Ok(()))
             }
             Err(SendError::Full) => {
-                wait(&mut state.watches.of(id).sending, cx);
+                let stale = wait(&mut state.watches.of(id).sending, cx);
+                drop(state);
+                drop(stale);
                 Poll::Pending
             }
-            Err(error) => Poll::Ready(Err(self.send_failure(state, id, error))),
+            Err(error) => Poll::Ready(Err(self.send_failure(&mut state, id, error))),
         }
     }
 
@@ -335,10 +352,7 @@ impl Hub {
             // It was released.
             None => match self.side {
                 Side::Client => Status::new(Code::CANCELLED, "context canceled"),
-                Side::Server => Status::new(
-                    Code::CANCELLED,
-                    "transport: canceled by business handler returning",
-                ),
+                Side::Server => Status::new(Code::CANCELLED, "transport: canceled by business handler returning"),
             }
             .into(),
         }
@@ -379,7 +393,10 @@ impl State {
     }
 
     fn cancel_reason(&self, id: StreamId) -> Option<CancelReason> {
-        self.connection.outcome(id).map(|outcome| match outcome.status.code {
+        // A request that cannot be read is no reason: its caller waits.
+        let is_over = self.connection.is_over(id);
+        let outcome = self.connection.outcome(id).filter(|_| is_over)?;
+        Some(match outcome.status.code {
             Code::DEADLINE_EXCEEDED => CancelReason::DeadlinePassed,
             _ => CancelReason::CallerGone,
         })
@@ -393,7 +410,7 @@ pub(crate) fn wake_all(wake: impl IntoIterator<Item = Waker>) {
 }
 
 /// What there was to take for a receiver.
-enum Found<T> {
+pub(super) enum Found<T> {
     Decoded(Result<T, DecodeError>),
     /// To be decoded without the lock.
     Large(Bytes),

@@ -5,14 +5,16 @@ mod handle;
 mod hub;
 mod receiver;
 mod sender;
+mod single;
 mod watch;
 
 pub(crate) use answer::Section;
-pub(crate) use handle::{Place, Stream};
+pub(crate) use handle::{Place, Pump, Ran, Stream};
 pub(crate) use hub::{Hub, Side, State, wake_all};
-pub use receiver::Receiver;
 pub(crate) use receiver::Patience;
+pub use receiver::Receiver;
 pub use sender::Sender;
+pub(crate) use single::Answered;
 
 #[cfg(test)]
 mod tests;

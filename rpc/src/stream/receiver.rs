@@ -96,8 +96,8 @@ impl<T> Receiver<T> {
             Phase::Ended => return Poll::Ready(Ok(None)),
             Phase::Malformed(error) => return Poll::Ready(Err(self.malformed(error))),
         }
-        let hub = self.stream.hub();
-        match hub.poll_recv(self.stream.id(), cx, self.decode) {
+        let (id, decode) = (self.stream.id(), self.decode);
+        match self.stream.poll(|hub| hub.poll_recv(id, cx, decode)) {
             Poll::Ready(Ok(Ok(Some(message)))) => Poll::Ready(Ok(Some(message))),
             Poll::Ready(Ok(Ok(None))) => {
                 self.phase = Phase::Ended;
@@ -141,13 +141,15 @@ impl<T> Receiver<T> {
         if stream.header().get().is_some() {
             return Poll::Ready(Ok(()));
         }
-        stream.hub().poll_header(stream.id(), cx).map(|header| match header {
-            Ok(header) => {
-                let _ = stream.header().set(header);
-                Ok(())
-            }
-            Err(error) => Err(stream.placed(error)),
-        })
+        stream
+            .poll(|hub| hub.poll_header(stream.id(), cx))
+            .map(|header| match header {
+                Ok(header) => {
+                    let _ = stream.header().set(header);
+                    Ok(())
+                }
+                Err(error) => Err(stream.placed(error)),
+            })
     }
 
     #[cold]

@@ -84,7 +84,7 @@ impl<T> Sender<T> {
         let first = self.phase == Phase::New && stream.hub().side() == Side::Server;
         let sent = match first {
             true => stream.hub().poll_send_first(stream.id(), cx, &body),
-            false => stream.hub().poll_send(stream.id(), cx, &body),
+            false => stream.poll(|hub| hub.poll_send(stream.id(), cx, &body)),
         };
         match sent {
             Poll::Pending => Poll::Pending,
@@ -104,7 +104,7 @@ impl<T> Sender<T> {
     pub fn close(&mut self) {
         if self.phase != Phase::Closed {
             self.phase = Phase::Closed;
-            self.stream.hub().close_send(self.stream.id());
+            self.stream.close_send();
         }
     }
 }

@@ -101,10 +101,12 @@ impl Watch {
     }
 }
 
-/// Has the task of `cx` woken by what `place` is for.
-pub(super) fn wait(place: &mut Option<Waker>, cx: &Context<'_>) {
+/// Has the task of `cx` woken by what `place` is for. Returns whom it replaces, to be dropped without the lock: a task may
+/// go with its last waker, and its end of a stream with it.
+#[must_use]
+pub(super) fn wait(place: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match place {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *place = Some(cx.waker().clone()),
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        place => place.replace(cx.waker().clone()),
     }
 }

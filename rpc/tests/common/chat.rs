@@ -113,7 +113,10 @@ pub struct Controls {
 
 impl Controls {
     pub async fn seen(&mut self) -> String {
-        bounded(self.seen.recv()).await.unwrap()
+        match self.seen.try_recv() {
+            Ok(seen) => seen,
+            Err(_) => bounded(self.seen.recv()).await.unwrap(),
+        }
     }
 }
 
@@ -151,6 +154,11 @@ impl Chat for Talker {
                     }
                 }
                 Ok(text)
+            }
+            "metadata and boom" => {
+                call.set_header("h", "1")?;
+                call.set_trailer("t", "2")?;
+                Err(Error::new("boom"))
             }
             "call" => {
                 call.set_header("h", "1")?;

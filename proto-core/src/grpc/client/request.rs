@@ -10,7 +10,7 @@ use crate::http2;
 use crate::metainfo::MetaInfo;
 use crate::time::Instant;
 use crate::wire::Codec;
-use crate::wire::grpc::{Code, ContentType, Status, metadata, timeout};
+use crate::wire::grpc::{Code, ContentType, Path, Status, metadata, timeout};
 
 /// A call to open.
 #[derive(Clone, Copy)]
@@ -107,17 +107,29 @@ impl<'a> Request<'a> {
         self.gzip.is_on() && Gzip::IS_BUILT_IN
     }
 
-    /// The request header, in the order of Kitex's; `path` is memory for putting the path together.
-    pub(super) fn write(&self, head: &mut Fields, path: &mut Vec<u8>, config: &Config, now: Instant) {
+    /// The request header, in the order of Kitex's. `head` is what the last call of `template` left there.
+    pub(super) fn write(&self, head: &mut Fields, template: &mut Template, config: &Config, now: Instant) {
+        if template.fits(self) && head.len() >= template.len {
+            head.truncate(template.len);
+        } else {
+            self.write_fixed(head, config);
+            template.set(self, head.len());
+        }
+        if let Some(deadline) = self.deadline {
+            head.push("grpc-timeout", timeout::encode(deadline.saturating_since(now)));
+        }
+        if let Some(names) = &self.names {
+            names.write(head);
+        }
+        metadata::write(head, self.metadata, self.meta);
+    }
+
+    /// The fields that are the same for all calls of a method.
+    fn write_fixed(&self, head: &mut Fields, config: &Config) {
         head.clear();
         push_known(head, ":method", "POST", FieldKind::Method);
         head.push(":scheme", self.scheme);
-        let dot = if self.package.is_empty() { "" } else { "." };
-        for part in ["/", self.package, dot, self.service, "/", self.method] {
-            path.extend_from_slice(part.as_bytes());
-        }
-        head.push(":path", &*path);
-        path.clear();
+        head.push(":path", Path::build(self.package, self.service, self.method));
         head.push(":authority", self.authority);
         let content_type = ContentType::of_request(self.codec);
         push_known(head, ContentType::NAME, content_type, FieldKind::ContentType);
@@ -129,13 +141,49 @@ impl<'a> Request<'a> {
                 push_known(head, "grpc-accept-encoding", "gzip", FieldKind::Regular);
             }
         }
-        if let Some(deadline) = self.deadline {
-            head.push("grpc-timeout", timeout::encode(deadline.saturating_since(now)));
+    }
+}
+
+/// What the first fields of a request header were made from. Calls of one method often follow each other.
+#[derive(Debug, Default)]
+pub(in crate::grpc) struct Template {
+    package: String,
+    service: String,
+    method: String,
+    authority: String,
+    scheme: String,
+    codec: Option<Codec>,
+    compressed: bool,
+    /// How many fields that are.
+    len: usize,
+}
+
+impl Template {
+    fn fits(&self, request: &Request<'_>) -> bool {
+        self.method == request.method
+            && self.service == request.service
+            && self.package == request.package
+            && self.authority == request.authority
+            && self.scheme == request.scheme
+            && self.codec == Some(request.codec)
+            && self.compressed == request.is_compressed()
+    }
+
+    fn set(&mut self, request: &Request<'_>, len: usize) {
+        let texts = [
+            (&mut self.package, request.package),
+            (&mut self.service, request.service),
+            (&mut self.method, request.method),
+            (&mut self.authority, request.authority),
+            (&mut self.scheme, request.scheme),
+        ];
+        for (kept, text) in texts {
+            kept.clear();
+            kept.push_str(text);
         }
-        if let Some(names) = &self.names {
-            names.write(head);
-        }
-        metadata::write(head, self.metadata, self.meta);
+        self.codec = Some(request.codec);
+        self.compressed = request.is_compressed();
+        self.len = len;
     }
 }
 

@@ -80,6 +80,53 @@ fn the_least_request_header() {
 }
 
 #[test]
+fn what_a_call_leaves_behind_is_not_in_the_next_header() {
+    let mut rig = Rig::new();
+    let metadata = fields(&[("k", "v")]);
+    let changes: [fn(&mut Request<'_>); 7] = [
+        |_| {},
+        |request| request.method = "other",
+        |request| request.service = "Other",
+        |request| request.package = "other",
+        |request| request.authority = "other",
+        |request| request.scheme = "https",
+        |request| request.codec = Codec::Protobuf,
+    ];
+    for change in changes {
+        let mut plain = request(BidirectionalStreaming);
+        change(&mut plain);
+        let rich = Request {
+            deadline: Some(rig.now + Duration::from_secs(1)),
+            metadata: &metadata,
+            ..plain
+        };
+        let ids = [plain, rich, rich, plain].map(|request| rig.open_with(&request));
+        let mut expected = fields(&[(":method", "POST"), (":scheme", plain.scheme)]);
+        let path = format!("/{}.{}/{}", plain.package, plain.service, plain.method);
+        expected.push(":path", path);
+        expected.push(":authority", plain.authority);
+        let thrift = plain.codec == Codec::Thrift;
+        let content_type = if thrift {
+            "application/grpc+thrift"
+        } else {
+            "application/grpc"
+        };
+        expected.push("content-type", content_type);
+        expected.push("user-agent", Config::default().user_agent);
+        expected.push("te", "trailers");
+        assert_eq!(rig.server.head(ids[0]), Some(&expected));
+        assert_eq!(rig.server.head(ids[3]), Some(&expected));
+        expected.push("grpc-timeout", "1000000u");
+        expected.push("k", "v");
+        assert_eq!(rig.server.head(ids[1]), Some(&expected));
+        assert_eq!(rig.server.head(ids[2]), Some(&expected));
+        rig.client.release_memory();
+        let id = rig.open_with(&rich);
+        assert_eq!(rig.server.head(id), Some(&expected));
+    }
+}
+
+#[test]
 fn the_timeout_is_what_is_left_when_the_call_is_opened() {
     let mut rig = Rig::new();
     let deadline = rig.now + Duration::from_millis(100);

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::rig::{Rig, fields, frame, framed, ok, request, status, tell};
 use crate::Transmit;
 use crate::config::Switch;
-use crate::dispatch::MethodKind::{self, BidirectionalStreaming, ClientStreaming, ServerStreaming, Unary};
+use crate::dispatch::MethodKind::{self, BidirectionalStreaming, ClientStreaming, Oneway, ServerStreaming, Unary};
 use crate::grpc::*;
 use crate::http2::{self, ErrorCode};
 use crate::time::Instant;
@@ -36,10 +36,9 @@ fn compressed_by(encoding: &str) -> Fields {
 fn one_answer_is_one() {
     let (one, two) = (framed(0, b"one"), framed(0, b"two"));
     let both = [one.as_slice(), &two].concat();
-    let rows: [(&[u8], &str, &[&str]); 6] = [
+    let rows: [(&[u8], &str, &[&str]); 5] = [
         (&one, "0", &["header", "one", "ended 0 "]),
         (&both, "0", &["header", VIOLATION]),
-        (&[], "0", &["header", "ended 13 EOF"]),
         (&one, "5", &["header", "ended 5 "]),
         (&[], "5", &["header", "ended 5 "]),
         (&one[..6], "0", &["header", "ended 13 unexpected EOF"]),
@@ -58,6 +57,26 @@ fn one_answer_is_one() {
             rig.server.release(id);
             rig.carry();
             assert_eq!(rig.client.usage(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_end_without_the_one_answer() {
+    for (kind, expected) in [
+        (ClientStreaming, "ended 13 EOF"),
+        (Unary, "ended 0 "),
+        (Oneway, "ended 0 "),
+    ] {
+        let mut rig = Rig::new();
+        let id = rig.ask(kind);
+        rig.respond(id, &ok());
+        rig.end(id, &status("0", ""));
+        assert_eq!(rig.story(), ["header", expected]);
+        let last = rig.client.receiver(id).unwrap().pull();
+        match kind {
+            ClientStreaming => assert!(matches!(last, Pull::Failed)),
+            _ => assert!(matches!(last, Pull::End), "the caller knows whether it wants an answer"),
         }
     }
 }

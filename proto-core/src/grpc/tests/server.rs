@@ -25,6 +25,9 @@ static THRIFT_METHODS: [MethodInfo; 4] = [
 static PROTOBUF_METHODS: [MethodInfo; 1] = [MethodInfo::new("Unary", MethodKind::Unary)];
 const NOW: Instant = Instant::ZERO;
 
+/// Names and values.
+type Section = Vec<(String, String)>;
+
 /// Our server and a bare client.
 struct Pair {
     client: http2::Connection,
@@ -105,7 +108,7 @@ impl Pair {
     }
 
     /// The response so far: its head, body and trailers.
-    fn answer(&mut self, id: StreamId) -> (Vec<(String, String)>, Vec<u8>, Vec<(String, String)>) {
+    fn answer(&mut self, id: StreamId) -> (Section, Vec<u8>, Section) {
         let head = self.client.head(id).map(pairs).unwrap_or_default();
         let trailers = self.client.trailers(id).map(pairs).unwrap_or_default();
         let mut body = Vec::new();
@@ -122,7 +125,7 @@ impl Pair {
     }
 }
 
-fn pairs(fields: &Fields) -> Vec<(String, String)> {
+fn pairs(fields: &Fields) -> Section {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     fields
         .iter()
@@ -130,7 +133,7 @@ fn pairs(fields: &Fields) -> Vec<(String, String)> {
         .collect()
 }
 
-fn listed(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+fn listed(pairs: &[(&str, &str)]) -> Section {
     pairs
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))
@@ -269,6 +272,23 @@ fn what_opens_no_call_is_answered() {
 }
 
 #[test]
+fn a_caller_that_knows_kitex_shows_it() {
+    let agent = |name| ("user-agent", name);
+    let rows = [
+        ("/Wire/unary", &[THRIFT, agent("grpc-go/1.76.0")][..], true),
+        ("/Pb/Unary", &[PROTOBUF, agent("kitex/v0.16.3 kitewire/0.1.0")], true),
+        ("/Pb/Unary", &[PROTOBUF, agent("grpc-go/1.76.0")], false),
+        ("/Pb/Unary", &[PROTOBUF], false),
+    ];
+    for (path, fields, known) in rows {
+        let mut pair = Pair::new(|_| {});
+        let id = pair.open(path, fields);
+        pair.push(id, HELLO, Finish::Now);
+        assert_eq!(pair.server.call(id).unwrap().is_from_kitex(), known, "{fields:?}");
+    }
+}
+
+#[test]
 fn the_status_of_unknown_names_can_be_chosen() {
     for (names, code) in [(UnknownNames::Kitex, 20), (UnknownNames::Grpc, 12)] {
         let mut pair = Pair::new(|config| config.unknown_names = names);
@@ -396,4 +416,18 @@ fn a_message_larger_than_the_window_is_put_together() {
             "received message larger than max (2000001 vs. 2000000)".to_owned()
         )
     );
+}
+
+#[test]
+fn a_request_that_cannot_be_read_leaves_the_caller_waiting() {
+    let mut pair = Pair::new(|config| config.max_received_message = 100);
+    let id = pair.open("/Wire/both", &[THRIFT]);
+    pair.push(id, b"\0\0\0\x01\0", Finish::Later);
+    assert!(matches!(pair.server.receiver(id).unwrap().pull(), Pull::Failed));
+    assert_eq!(pair.server.outcome(id).unwrap().status.code, Code(8));
+    assert!(!pair.server.is_over(id));
+    assert_eq!(pair.server.sender(id).unwrap().finish(), Err(SendError::Finished));
+    pair.server.sender(id).unwrap().send(&Bytes::new()).unwrap();
+    pair.finish(id, &Status::new(Code(3), "no").into());
+    assert_eq!(pair.status(id), (Code(3), "no".to_owned()));
 }

@@ -7,7 +7,6 @@ use bytes::BytesMut;
 use kitewire_proto::grpc::{self, Connection, Event, OpenError, Request};
 use kitewire_proto::http2::StreamId;
 use kitewire_proto::{Deadline, Demand, Disconnect, EncodeBody, Instant, Shutdown, Transmit};
-use kitewire_runtime::Address;
 
 use super::queue::{Queue, Ticket};
 use crate::client::carrier::{Carrier, Leave, Machine};
@@ -16,7 +15,6 @@ use crate::stream::{Hub, Side, State as HubState};
 /// A connection, and those who wait until a call can be opened on it.
 pub(crate) struct GrpcLane {
     hub: Arc<Hub>,
-    peer: Address,
     /// Whoever locks it together with the connection locks the connection first.
     queue: Mutex<Queue>,
 }
@@ -53,11 +51,8 @@ impl GrpcLane {
         &self.hub
     }
 
-    pub(crate) const fn peer(&self) -> &Address {
-        &self.peer
-    }
-
-    /// Opens a call, if it is the turn of whoever has `ticket`, and sends `only`, if that is its only message.
+    /// Opens a call, if it is the turn of whoever has `ticket`, and sends `only`, if that is its only message. The task
+    /// of `cx` is woken with the answer then.
     pub(super) fn try_open(
         &self,
         now: Instant,
@@ -90,6 +85,9 @@ impl GrpcLane {
         let tried = match opened {
             Ok(id) => {
                 let sent = only.map_or(Sent::No, |message| send_only(&mut state.connection, id, message));
+                if sent == Sent::Yes {
+                    Hub::await_news(&mut state, id, cx);
+                }
                 self.hub.tell(&mut state);
                 Tried::Opened(Opened { id, sent })
             }
@@ -127,11 +125,10 @@ impl Carrier for GrpcLane {
     type Config = LaneConfig;
     type State = HubState;
 
-    fn new(config: &Arc<LaneConfig>, peer: Address, now: Instant) -> Self {
+    fn new(config: &Arc<LaneConfig>, now: Instant) -> Self {
         let connection = Connection::client(Arc::clone(&config.grpc), now);
         Self {
             hub: Hub::new(connection, Side::Client, config.max_depth),
-            peer,
             queue: Mutex::default(),
         }
     }

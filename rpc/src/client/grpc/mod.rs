@@ -15,7 +15,7 @@ use kitewire_runtime::Address;
 
 pub(crate) use lane::{GrpcLane, LaneConfig};
 pub(crate) use opening::{Begun, NotOpened, Opening, Wanted};
-pub(crate) use unary::{Beside, GrpcCall};
+pub(crate) use unary::{Beside, Besides, GrpcCall};
 
 use super::connector::Connector;
 use super::lanes::Lanes;
@@ -82,6 +82,14 @@ impl Grpc {
 }
 
 impl NotOpened {
+    /// Why a connection did not take a call.
+    pub(crate) const fn of(error: OpenError) -> Self {
+        match error {
+            OpenError::DeadlinePassed => Self::TimedOut,
+            error => Self::Refused(error),
+        }
+    }
+
     /// The error of a stream that could not be opened.
     pub(crate) fn into_error(self, service: &str, method: &str, address: &Address) -> Error {
         let late = || Error::status(Code::DEADLINE_EXCEEDED, "context deadline exceeded");

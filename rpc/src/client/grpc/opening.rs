@@ -140,7 +140,6 @@ impl Opening {
                     ready!(self.poll_deadline(connector, wanted, cx));
                     return Poll::Ready(Err(NotOpened::TimedOut));
                 }
-                Tried::Failed(OpenError::DeadlinePassed) => return Poll::Ready(Err(NotOpened::TimedOut)),
                 Tried::Failed(OpenError::Draining | OpenError::Exhausted | OpenError::Closed)
                     if self.tries < MAX_TRIES =>
                 {
@@ -148,7 +147,7 @@ impl Opening {
                     self.tries += 1;
                     self.stage = Stage::Start;
                 }
-                Tried::Failed(error) => return Poll::Ready(Err(NotOpened::Refused(error))),
+                Tried::Failed(error) => return Poll::Ready(Err(NotOpened::of(error))),
             }
         }
     }

@@ -13,6 +13,7 @@ use super::{Begun, Grpc, GrpcLane, NotOpened, Opening, Wanted};
 use crate::client::pooled::Retried;
 use crate::client::request::CallHead;
 use crate::service::{Body, Received};
+use crate::stream::Answered;
 use crate::{Error, Metadata};
 
 /// One call on its way.
@@ -32,6 +33,14 @@ pub(crate) enum GrpcCall {
 pub(crate) struct OpenCall {
     lane: Arc<GrpcLane>,
     id: StreamId,
+    answered: Answered,
+}
+
+/// Whether what came beside the answer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Besides {
+    Wanted,
+    Unwanted,
 }
 
 /// What came beside an answer.
@@ -48,7 +57,7 @@ impl GrpcCall {
 
     /// What came beside the answer.
     pub(crate) fn beside(&self, cx: &Context<'_>) -> Beside {
-        let Self::Answered(OpenCall { lane, id }) = self else {
+        let Self::Answered(OpenCall { lane, id, .. }) = self else {
             return Beside::default();
         };
         let header = match lane.hub().poll_header(*id, cx) {
@@ -72,6 +81,7 @@ impl Grpc {
         call: &mut GrpcCall,
         wanted: &Wanted<'_>,
         head: &CallHead<'_>,
+        besides: Besides,
         cx: &mut Context<'_>,
     ) -> Poll<Result<R, Error>> {
         loop {
@@ -80,12 +90,15 @@ impl Grpc {
                     let retried = *retried;
                     match ready!(opening.poll(self, wanted, cx)) {
                         Ok(Begun { lane, id, sent }) => {
-                            let call_on = OpenCall { lane, id };
+                            let answered = Answered::Kept;
                             *call = GrpcCall::Waiting {
-                                call: call_on,
+                                call: OpenCall { lane, id, answered },
                                 sent,
                                 retried,
                             };
+                            if sent == Sent::Yes {
+                                return Poll::Pending;
+                            }
                         }
                         Err(error) => {
                             *call = GrpcCall::Ended;
@@ -98,7 +111,7 @@ impl Grpc {
                     sent,
                     retried,
                 } => {
-                    let taken = ready!(open.poll_answer::<R>(sent, head.request.body, cx));
+                    let taken = ready!(open.poll_answer::<R>(sent, head.request.body, besides, cx));
                     if taken.is_err() && *retried == Retried::No && open.is_unprocessed() {
                         *call = GrpcCall::Opening(Opening::new(), Retried::Yes);
                         continue;
@@ -137,9 +150,10 @@ impl Grpc {
 impl OpenCall {
     /// Sends the request, where that is still to be done, and waits for the answer.
     fn poll_answer<R: Body>(
-        &self,
+        &mut self,
         sent: &mut Sent,
         body: &dyn EncodeBody,
+        besides: Besides,
         cx: &Context<'_>,
     ) -> Poll<Result<Result<Option<R>, DecodeError>, Error>> {
         let hub = self.lane.hub();
@@ -148,7 +162,14 @@ impl OpenCall {
             hub.close_send(self.id);
             *sent = Sent::Yes;
         }
-        hub.poll_recv(self.id, cx, R::decode_body)
+        match besides {
+            Besides::Wanted => hub.poll_recv(self.id, cx, R::decode_body),
+            Besides::Unwanted => {
+                let (taken, answered) = ready!(hub.poll_answer(self.id, cx, R::decode_body));
+                self.answered = answered;
+                Poll::Ready(taken)
+            }
+        }
     }
 
     /// Whether the server has promised that it did nothing with the call.
@@ -159,7 +180,9 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        self.lane.hub().release(self.id);
+        if self.answered == Answered::Kept {
+            self.lane.hub().release(self.id);
+        }
     }
 }
 

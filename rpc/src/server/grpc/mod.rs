@@ -2,6 +2,8 @@
 
 mod serving;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

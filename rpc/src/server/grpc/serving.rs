@@ -10,8 +10,11 @@ use kitewire_proto::dispatch::MethodKind;
 use kitewire_proto::grpc::{Connection, Event, Pull};
 use kitewire_proto::http::{RequestId, RespondError, Response};
 use kitewire_proto::http2::StreamId;
+use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::Status;
-use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit};
+use kitewire_proto::{
+    CloseReason, Deadline, DecodeError, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit,
+};
 
 use super::task::{Background, Task, Work};
 use crate::server::engine::{Budget, Engine, Spawn};
@@ -27,7 +30,7 @@ use crate::{Call, Error};
 /// A handler is polled at once where it stands, and moves to a task of its own if it has to wait. Calls are answered
 /// through the hub, by whoever ran their handler.
 pub(crate) struct GrpcServing {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     link: Arc<Link>,
     requests: Requests,
     /// Free slots for the methods called in this turn, so that the next call need not ask for one.
@@ -145,13 +148,13 @@ impl GrpcServing {
 
     /// Answers a call whose request does not decode.
     #[cold]
-    fn refuse(&self, cx: &Context<'_>, id: StreamId, target: Target, error: kitewire_proto::DecodeError) {
+    fn refuse(&self, cx: &Context<'_>, id: StreamId, target: Target, error: DecodeError) {
         let server = self.link.server();
         let codec = match target {
             Target::Method(method) => server.services.method(method).map(|(service, _)| service.codec),
             Target::Unknown => None,
         };
-        let outcome = Error::message(error, codec.unwrap_or(kitewire_proto::wire::Codec::Thrift)).raw_outcome();
+        let outcome = Error::message(error, codec.unwrap_or(Codec::Thrift)).raw_outcome();
         let _ = self.hub.poll_finish(id, cx, None, &outcome);
         self.notice_refused(outcome.status);
     }
@@ -289,8 +292,7 @@ impl Engine for GrpcServing {
                 Event::Http(event) => {
                     let spawn = spawn.map(|spawn| move |request| spawn(Background::Request(request)));
                     let spawn = spawn.as_ref().map(|spawn| spawn as Spawn<'_, _>);
-                    self.requests
-                        .handle(&mut &*self.hub, now, cx, budget, &event, spawn);
+                    self.requests.handle(&mut &*self.hub, now, cx, budget, &event, spawn);
                 }
                 Event::Closed { reason } => self.on_closed(reason),
                 _ => {}

@@ -33,16 +33,15 @@ impl Work {
         }
         let id = self.id;
         let (service, method) = link.names(self.target);
-        self.slot
-            .answer(service, method, &mut |ended| match &ended.answer {
-                Answer::Result(result) => hub.poll_finish(id, cx, Some(*result), &Outcome::default()),
-                Answer::Nothing => hub.poll_finish(id, cx, None, &Outcome::default()),
-                Answer::Failed(error) => poll_fail(hub, id, cx, error),
-                Answer::Panicked(exception) => {
-                    let status = Status::new(Code::INTERNAL, exception.to_string());
-                    hub.poll_finish(id, cx, None, &status.into())
-                }
-            })
+        self.slot.answer(service, method, &mut |ended| match &ended.answer {
+            Answer::Result(result) => hub.poll_finish(id, cx, Some(*result), &Outcome::default()),
+            Answer::Nothing => hub.poll_finish(id, cx, None, &Outcome::default()),
+            Answer::Failed(error) => poll_fail(hub, id, cx, error),
+            Answer::Panicked(exception) => {
+                let status = Status::new(Code::INTERNAL, exception.to_string());
+                hub.poll_finish(id, cx, None, &status.into())
+            }
+        })
     }
 }
 
@@ -53,7 +52,12 @@ fn poll_fail(hub: &Hub, id: StreamId, cx: &Context<'_>, error: &Error) -> Poll<(
     {
         return hub.poll_finish(id, cx, Some(&empty), &Outcome::default());
     }
-    hub.poll_finish(id, cx, None, &error.outcome())
+    let from_kitex = hub.lock().connection.call(id).is_some_and(|call| call.is_from_kitex());
+    let outcome = match from_kitex {
+        true => error.outcome(),
+        false => error.plain_outcome(),
+    };
+    hub.poll_finish(id, cx, None, &outcome)
 }
 
 /// An answer without any field, where the call has a single one.

@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Version;
+use kitewire_proto::dispatch::Lookup;
 use kitewire_proto::http::{RequestId, RespondError, Response, ServerEvent};
+use kitewire_proto::wire::grpc::Path;
 use kitewire_proto::{CloseReason, Instant, TimerKind};
 
 use super::task::{Background, Desk, Outcome, Wish, poll};
@@ -121,6 +123,17 @@ impl Requests {
         }
     }
 
+    /// Whether this is a call but for its content type.
+    fn names_a_method(&self, request: &http::Request<Bytes>) -> bool {
+        let path = Path::parse(request.uri().path().as_bytes());
+        self.version == Version::HTTP_2
+            && request.method() == http::Method::POST
+            && path.is_ok_and(|path| {
+                let services = &self.link.server().services;
+                matches!(services.lookup_exact(path.service, path.method), Lookup::Method(_))
+            })
+    }
+
     fn begin(
         &mut self,
         source: &mut impl Source,
@@ -135,8 +148,12 @@ impl Requests {
         let handler = match &plain.handler {
             Answering::Handler(handler) => Arc::clone(handler),
             Answering::Page(page) => {
-                let page = Response::text(404, page.clone());
-                return send(source, now, id, &page);
+                let is_call = request.is_ok_and(|request| self.names_a_method(&request));
+                let answer = match is_call {
+                    true => Response::text(415, NO_CONTENT_TYPE),
+                    false => Response::text(404, page.clone()),
+                };
+                return send(source, now, id, &answer);
             }
         };
         let mut request = match request {
@@ -199,8 +216,7 @@ impl Requests {
 fn send(source: &mut impl Source, now: Instant, id: RequestId, response: &Response) {
     let status = response.status;
     if let Err(RespondError::FieldsTooLarge { .. }) = source.respond(now, id, response)
-        && let Err(RespondError::FieldsTooLarge { .. }) =
-            source.respond(now, id, &Response::new(status, Bytes::new()))
+        && let Err(RespondError::FieldsTooLarge { .. }) = source.respond(now, id, &Response::new(status, Bytes::new()))
     {
         // Who takes no answer at all is not kept waiting for one.
         source.shut_down(now);
@@ -224,5 +240,8 @@ pub(crate) fn lingers(closed: Option<&CloseReason>, link: &Link) -> bool {
     }
 }
 
+/// What a call gets whose content type is not gRPC's.
+const NO_CONTENT_TYPE: &str = "415 Unsupported Media Type: a gRPC call has the content-type application/grpc, \
+                               application/grpc+proto or application/grpc+thrift\n";
 /// As proxies note a client that did not wait for its answer.
 const CLIENT_GONE: u16 = 499;

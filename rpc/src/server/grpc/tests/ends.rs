@@ -1,0 +1,179 @@
+//! Calls and connections that end before their handlers do.
+
+use kitewire_proto::{CancelReason, http2};
+
+use super::bench::Said;
+use super::*;
+use crate::server::shared::Stop;
+
+/// A bench with a unary handler that waits for the end of its caller, and a stream's that waits for a message. Returns
+/// their calls.
+fn waiting() -> (Bench, StreamId, StreamId) {
+    let mut bench = bench();
+    let unary = bench.ask("unary", MethodKind::Unary, b"wait");
+    let talk = bench.open("talk", MethodKind::BidirectionalStreaming);
+    assert_eq!(bench.turn(), 2);
+    assert_eq!(bench.work(), 2);
+    (bench, unary, talk)
+}
+
+#[test]
+fn a_caller_that_goes_away_is_told_to_the_handler() {
+    let (mut bench, unary, talk) = waiting();
+    bench.client.release(unary);
+    bench.client.release(talk);
+    bench.turn();
+    assert_eq!(bench.serving.open_calls(), 2, "handlers run on");
+    assert_eq!(bench.work(), 0);
+    let text = "rpc error: code = 1 desc = transport: RSTStream Frame received with error code: CANCEL [triggered by ]";
+    assert_eq!(
+        bench.take_said(),
+        [
+            "cancelled CallerGone true".to_owned(),
+            format!("recv {text}"),
+            format!("send {text}")
+        ]
+    );
+    bench.turn();
+    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.call("unary", b"still there"), "still there, end");
+}
+
+#[test]
+fn a_deadline_is_told_to_the_handler_and_its_answer_to_the_caller() {
+    let mut bench = bench();
+    let deadline = bench.now() + Duration::from_secs(1);
+    let id = bench.open_with("talk", MethodKind::BidirectionalStreaming, |request| {
+        request.deadline = Some(deadline);
+    });
+    assert_eq!(bench.turn(), 1);
+    bench.pass(Duration::from_secs(2));
+    // Only the server's clock counts here.
+    let now = bench.now();
+    bench.serving.handle_timeout(now, &mut BytesMut::new());
+    assert_eq!(bench.serving.hub.cancel_reason(id), Some(CancelReason::DeadlinePassed));
+    bench.work();
+    let said = bench.take_said();
+    assert_eq!(said[0], "recv rpc error: code = 4 desc = context deadline exceeded");
+}
+
+#[test]
+fn a_graceful_stop_waits_and_then_counts_what_it_cuts_off() {
+    let (mut bench, _unary, talk) = waiting();
+    let until = bench.now() + Duration::from_secs(5);
+    bench.shared.stop(Stop::Graceful(until));
+    let now = bench.now();
+    bench.serving.shutdown(now, Shutdown::Graceful { until });
+    bench.turn();
+    assert!(!bench.serving.is_drained());
+    bench.send(talk, b"goes on");
+    bench.turn();
+    bench.work();
+    bench.turn();
+    assert_eq!(bench.read(talk), ["goes on"]);
+    bench.client_events();
+    bench.pass(Duration::from_secs(5));
+    bench.turn();
+    assert_eq!(bench.serving.closed(), Some(&CloseReason::Shutdown));
+    assert_eq!(bench.shared.cut_off(), 2);
+    assert!(bench.serving.is_drained());
+    bench.serving.abandon(None);
+    assert_eq!(bench.work(), 0, "handlers hear of it");
+    let said = bench.take_said();
+    assert!(
+        said.contains(&"recv rpc error: code = 14 desc = graceful shutdown".to_owned()),
+        "{said:?}"
+    );
+    assert_eq!(bench.end(talk), "14: graceful shutdown");
+}
+
+#[test]
+fn a_graceful_stop_without_calls_is_quick() {
+    let mut bench = bench();
+    assert_eq!(bench.call("unary", b"hello"), "hello, end");
+    let until = bench.now() + Duration::from_secs(5);
+    bench.shared.stop(Stop::Graceful(until));
+    let now = bench.now();
+    bench.serving.shutdown(now, Shutdown::Graceful { until });
+    bench.turn();
+    bench.turn();
+    assert!(bench.serving.is_drained());
+    assert_eq!(bench.shared.cut_off(), 0);
+}
+
+#[test]
+fn a_lost_connection_ends_its_calls() {
+    let (mut bench, _, _) = waiting();
+    let now = bench.now();
+    bench.serving.handle_disconnect(now, Disconnect::ReadFailed);
+    bench.turn();
+    assert!(bench.serving.is_drained());
+    bench.driver.take();
+    bench.serving.abandon(None);
+    assert_eq!(bench.work(), 0);
+    assert_eq!(bench.driver.take(), 0, "nobody is there to be woken");
+    assert_eq!(bench.shared.cut_off(), 0);
+    let said = bench.take_said().join("\n");
+    assert!(said.contains("cancelled CallerGone"), "{said}");
+    assert!(said.contains("recv rpc error: code = 1 desc = transport: "), "{said}");
+    assert_eq!(bench.serving.open_calls(), 0);
+}
+
+#[test]
+fn calls_whose_tasks_are_dropped_do_not_stay_open() {
+    let (mut bench, unary, talk) = waiting();
+    bench.drop_tasks();
+    bench.turn();
+    assert_eq!(bench.serving.open_calls(), 0);
+    for id in [unary, talk] {
+        assert!(bench.client.outcome(id).is_some());
+    }
+}
+
+#[test]
+fn an_answer_that_has_no_room_waits_for_it() {
+    let said = Said::default();
+    let mut config = http2::Config::default();
+    config.limits.max_memory = 1 << 20;
+    let server = Server::detached().register(scripted(&said)).http2_config(config);
+    let mut bench = Bench::new(server, said);
+    let large: &'static [u8] = vec![b'z'; 1 << 20].leak();
+    let ids = [(); 3].map(|()| bench.ask("unary", MethodKind::Unary, large));
+    let mut waited = 0;
+    let mut ends = Vec::new();
+    while bench.serving.open_calls() > 0 || ends.len() < ids.len() {
+        waited += bench.turn();
+        bench.work();
+        ends.extend(ids.iter().flat_map(|id| bench.read(*id)).filter(|text| text.len() > 3));
+    }
+    assert!(waited > 0, "there was no room for all of them");
+    assert!(ends.iter().all(|text| text.len() == 1 << 20));
+}
+
+#[test]
+fn plain_requests_come_over_the_same_connection() {
+    let said = Said::default();
+    let server = Server::detached()
+        .register(scripted(&said))
+        .http(|request: http::Request<Bytes>| async move {
+            http::Response::new(Bytes::from(request.uri().path().to_owned()))
+        });
+    let mut bench = Bench::new(server, said);
+    let mut plain = http2::Connection::client(Arc::new(http2::Config::default()), bench.now());
+    let head = Fields::request("GET", "http", "shop", "/page");
+    let id = plain.open(bench.now(), &head, http2::Finish::Now).unwrap();
+    let (now, mut input, mut out) = (bench.now(), BytesMut::new(), Transmit::new());
+    while plain.poll_transmit(now, &mut out) {
+        input.extend_from_slice(&out.to_vec());
+        out.advance(out.len());
+    }
+    bench.serving.receive(now, &mut input);
+    let mut cx = Context::from_waker(Waker::noop());
+    bench.serving.handle_events(now, &mut cx, &mut Budget::new(), None);
+    while bench.serving.poll_transmit(now, &mut out) {
+        plain.receive(now, &mut BytesMut::from(&out.to_vec()[..]));
+        out.advance(out.len());
+    }
+    assert_eq!(plain.head(id).unwrap().status(), 200);
+    assert_eq!(plain.receiver(id).unwrap().chunk(), b"/page");
+}
