@@ -1,5 +1,7 @@
 //! What is generated for streaming methods, and for the names that gRPC makes of an IDL.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use kitewire_build::{Builder, Combine};
 
 const SHOP: &str = r#"

@@ -10,7 +10,7 @@ struct Interest { 1: required string item, 2: required i32 changes }
 service Market {
   // An ordinary call.
   Price quote(1: Order order)
-  // One request, one answer, and no other transport than a stream.
+  // One request, one answer. Kitex serves such methods over gRPC only, ours are ordinary ones.
   Price reserve(1: Order order) (streaming.mode = "unary")
   // Many requests, one answer.
   Receipt buy(1: Order order) (streaming.mode = "client")

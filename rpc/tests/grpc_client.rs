@@ -214,12 +214,17 @@ async fn a_failed_stream_tells_the_same_error_to_both_sides_of_it() {
 }
 
 #[tokio::test]
-async fn a_dropped_stream_is_cancelled() {
+async fn a_dropped_call_or_stream_is_cancelled() {
     let (server, mut controls) = run_chat().await;
     let chat = client(&server);
     let mut changes = bounded(chat.watch("wait")).await.unwrap();
     bounded(changes.header()).await.unwrap();
     drop(changes);
+    assert_eq!(controls.seen().await, "waiting");
+    assert_eq!(controls.seen().await, "CallerGone");
+
+    let call = chat.unary("wait");
+    assert!(tokio::time::timeout(millis(50), call).await.is_err());
     assert_eq!(controls.seen().await, "waiting");
     assert_eq!(controls.seen().await, "CallerGone");
 

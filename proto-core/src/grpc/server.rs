@@ -62,7 +62,9 @@ impl Connection {
             http2::Event::Opened { id } => self.begin(now, id),
             http2::Event::Readable { id } if self.calls.find(id).is_some() => self.on_readable(now, id),
             http2::Event::Writable { id } if self.calls.find(id).is_some() => {
-                self.events.push_back(Event::Writable { id });
+                if self.calls.get(id).is_some_and(|call| call.phase == Phase::Open) {
+                    self.events.push_back(Event::Writable { id });
+                }
             }
             http2::Event::Ended { id, outcome } if self.calls.find(id).is_some() => self.on_ended(id, &outcome),
             http2::Event::Rejected { code, text: why, .. } => {

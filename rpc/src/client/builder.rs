@@ -103,14 +103,16 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take, all in all; zero means for ever. Default: for ever. It is told to the server.
+    /// How long a call may take, all in all; zero means for ever. Default: for ever. It is told to the server. Streams
+    /// have an option of their own, [`StreamOptions::timeout`].
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Whether TTHeader requests carry meta keys (service name, caller, timeouts) and replies' keys are looked at.
-    /// Default on (Kitex: off). Metainfo and backward values travel all the same.
+    /// Whether TTHeader requests carry meta keys (service name, caller, timeouts) and replies' keys are looked at, and
+    /// requests over gRPC the names of a [caller](Self::caller) and whom it calls. Default on (Kitex: off). Metainfo and
+    /// backward values travel all the same.
     pub const fn meta(mut self, switch: Switch) -> Self {
         self.config.meta = switch;
         self

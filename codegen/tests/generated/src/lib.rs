@@ -57,5 +57,9 @@ pub mod wire_pb {
     include!(concat!(env!("OUT_DIR"), "/kw.wire.v1.rs"));
 }
 
+/// `options.proto`.
+pub mod options {
+    include!(concat!(env!("OUT_DIR"), "/kw.options.rs"));
+}
 /// The files of `options.proto`.
 pub const OPTIONS: &[u8] = kitewire::include_file_descriptor_set!("options.bin");

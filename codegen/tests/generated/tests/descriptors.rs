@@ -1,7 +1,5 @@
 //! What is in a descriptor set that was written beside the code.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use kitewire::prost::Message;
 use kitewire_build_generated::OPTIONS;
 use prost_types::FileDescriptorSet;

@@ -31,7 +31,7 @@ async fn thrift_streams_in_every_mode() {
         both.send(line(text)).await.unwrap();
         assert_eq!(both.recv().await.unwrap(), Some(line(text)));
     }
-    both.close_send().unwrap();
+    both.close_send();
     assert_eq!(both.recv().await.unwrap(), None);
 
     let mut waited = chat.r#await(line("w")).await.unwrap();
@@ -56,7 +56,7 @@ async fn calls_go_beside_streams_whatever_carries_them() {
         assert_eq!(chat.unary(line("u")).await.unwrap(), line("u"));
         chat.nothing(line("n")).await.unwrap();
         assert_eq!(talk.recv().await.unwrap(), Some(line("early")));
-        talk.close_send().unwrap();
+        talk.close_send();
         assert_eq!(talk.recv().await.unwrap(), None);
     }
 }
@@ -103,7 +103,7 @@ async fn protobuf_streams_in_every_mode() {
         for n in 0..50 {
             out.send(req("x", n)).await.unwrap();
         }
-        out.close().unwrap();
+        out.close();
     });
     for n in 0..50 {
         assert_eq!(input.recv().await.unwrap(), Some(resp("x", n)));

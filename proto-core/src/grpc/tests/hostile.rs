@@ -7,11 +7,11 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use super::raw::{KINDS, Raw, call, id};
-use super::rig::framed;
+use super::rig::{frame, framed};
 use crate::grpc::{Config, Pull};
 use crate::http::Fields;
 use crate::http2;
-use crate::wire::http2::Flags;
+use crate::wire::http2::{Flags, FrameType};
 
 /// A message behind its prefix.
 const HELLO: &[u8] = b"\0\0\0\0\x05hello";
@@ -366,6 +366,30 @@ fn a_reset_at_any_point_leaves_nothing_behind() {
             raw.is_idle();
         }
         raw.good_call(next.next().unwrap());
+    }
+}
+
+/// A caller that reads again when its time is up: the handler has been told the end, and hears no more.
+#[test]
+fn nothing_is_told_of_a_call_behind_its_end() {
+    for (timeout, told) in [("1S", 0), ("1H", 1)] {
+        let mut raw = Raw::new(|_| {});
+        raw.open(id(1), "both", &[("grpc-timeout", timeout)]);
+        let message = bytes::Bytes::from(vec![b'x'; 50_000]);
+        while raw.server.sender(id(1)).unwrap().send(&message).is_ok() {}
+        raw.wait(Duration::from_secs(2));
+        assert_eq!(raw.ended.len(), 1 - told);
+        for stream in [0, 1] {
+            raw.send(&frame(
+                FrameType::WINDOW_UPDATE,
+                ON,
+                id(stream),
+                &1_000_000_u32.to_be_bytes(),
+            ));
+        }
+        assert_eq!(raw.writable.len(), told, "{timeout}");
+        raw.finish(id(1));
+        raw.is_idle();
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) struct Raw {
     bodies: BTreeMap<u32, Vec<u8>>,
     pub(super) opened: Vec<StreamId>,
     pub(super) ended: Vec<StreamId>,
+    pub(super) writable: Vec<StreamId>,
     /// Calls answered without a handler.
     pub(super) refused: usize,
 }
@@ -66,6 +67,7 @@ impl Raw {
             bodies: BTreeMap::new(),
             opened: Vec::new(),
             ended: Vec::new(),
+            writable: Vec::new(),
             refused: 0,
         };
         raw.send(PREFACE);
@@ -173,6 +175,7 @@ impl Raw {
                 match event {
                     Event::Opened { id } => self.opened.push(id),
                     Event::Ended { id } => self.ended.push(id),
+                    Event::Writable { id } => self.writable.push(id),
                     Event::Refused { .. } => self.refused += 1,
                     _ => {}
                 }

@@ -14,6 +14,7 @@ use kitewire_runtime::{Address, Timer};
 use super::lane::{GrpcLane, Opened, Sent, Tried};
 use super::queue::Ticket;
 use super::{Grpc, Keep};
+use crate::client::carrier::Carrier as _;
 use crate::client::connector::Connector;
 use crate::client::lanes::{Dialling, Found, Group};
 
@@ -140,10 +141,13 @@ impl Opening {
                     ready!(self.poll_deadline(connector, wanted, cx));
                     return Poll::Ready(Err(NotOpened::TimedOut));
                 }
-                Tried::Failed(OpenError::Draining | OpenError::Exhausted | OpenError::Closed)
+                Tried::Failed(error @ (OpenError::Draining | OpenError::Exhausted | OpenError::Closed))
                     if self.tries < MAX_TRIES =>
                 {
                     grpc.lanes.retire(wanted.address, &lane);
+                    if error == OpenError::Exhausted {
+                        lane.retire(now);
+                    }
                     self.tries += 1;
                     self.stage = Stage::Start;
                 }
