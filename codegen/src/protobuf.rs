@@ -85,6 +85,7 @@ fn lints() -> syn::Attribute {
             unused_qualifications,
             clippy::enum_variant_names,
             clippy::large_enum_variant,
+            clippy::too_many_lines,
             reason = "what is here is decided by the IDL"
         )]
     }

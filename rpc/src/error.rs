@@ -22,8 +22,8 @@ use kitewire_proto::{
 use kitewire_runtime::Address;
 
 use crate::Metadata;
-pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
 use grpc::{Origin, is_connection_error};
+pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
 
 /// Why a call failed, or why a handler has no result.
 ///

@@ -82,7 +82,12 @@ impl Parcels for Echo {
         Ok(())
     }
 
-    async fn exchange(&self, _call: &Call, mut requests: Receiver<Parcel>, mut out: Sender<Parcel>) -> Result<(), Error> {
+    async fn exchange(
+        &self,
+        _call: &Call,
+        mut requests: Receiver<Parcel>,
+        mut out: Sender<Parcel>,
+    ) -> Result<(), Error> {
         while let Some(parcel) = requests.recv().await? {
             out.send(parcel).await?;
         }
@@ -160,7 +165,10 @@ fn pages(address: &str) {
         socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("/page"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("/page"),
+            "{answer}"
+        );
     }
 }
 
@@ -177,7 +185,11 @@ async fn clients_of_all_kinds_share_one_port() {
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let (address, handle) = (bound.local_addr().unwrap(), bound.handle());
     let running = tokio::spawn(bound.run());
-    let to = |transport| Client::to(address.clone()).transport(transport).connect_timeout(PATIENCE);
+    let to = |transport| {
+        Client::to(address.clone())
+            .transport(transport)
+            .connect_timeout(PATIENCE)
+    };
     let mut clients = JoinSet::new();
     for transport in [
         Transport::Bare,

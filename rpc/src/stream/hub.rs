@@ -148,11 +148,14 @@ impl Hub {
         match state.connection.receiver(id) {
             Err(_) => Found::Failed,
             Ok(receiver) => match receiver.pull() {
-                Pull::Message(message) if message.bytes().len() < SHARE_FROM => {
-                    let share = || Bytes::copy_from_slice(message.bytes());
-                    Found::Decoded(decode(Received::new(message.bytes(), &share), self.max_depth))
+                Pull::Message(message) => {
+                    let bytes = message.bytes();
+                    if bytes.len() >= SHARE_FROM {
+                        return Found::Large(message.to_bytes());
+                    }
+                    let share = || Bytes::copy_from_slice(bytes);
+                    Found::Decoded(decode(Received::new(bytes, &share), self.max_depth))
                 }
-                Pull::Message(message) => Found::Large(message.to_bytes()),
                 Pull::Empty => Found::Nothing,
                 Pull::End => Found::End,
                 Pull::Failed => Found::Failed,

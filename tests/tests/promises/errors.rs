@@ -99,7 +99,10 @@ async fn promise_47_a_unary_business_error_sends_no_message() {
         Raw::connect(&address).call("/promises.Promises/unary", &[], &arguments(""))
     });
     let answer = answer.await.unwrap();
-    assert!(answer.body.is_empty() && answer.trailers.is_empty(), "trailers and nothing else");
+    assert!(
+        answer.body.is_empty() && answer.trailers.is_empty(),
+        "trailers and nothing else"
+    );
     let expected = [
         (":status", "200"),
         ("content-type", "application/grpc+thrift"),
@@ -162,4 +165,25 @@ async fn promise_49_a_handlers_status_keeps_its_code_and_gains_a_mark() {
     let error = client.unary(ask("")).await.unwrap_err();
     let text = "remote or network error: rpc error: code = 9 desc = not now [biz error]";
     assert_eq!(error.to_string(), text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_with_another_content_type_is_told_so_in_words() {
+    let site = Scene::new().serve().await;
+    let address = site.address.clone();
+    let answers = tokio::task::spawn_blocking(move || {
+        let mut raw = Raw::connect(&address);
+        ["application/json", "application/grpc-web", "text/plain"].map(|value| {
+            let fields = [("content-type", value)];
+            raw.call("/promises.Promises/unary", &fields, &arguments(""))
+        })
+    });
+    for answer in answers.await.unwrap() {
+        assert_eq!(answer.head[0], (":status".into(), "415".into()));
+        assert!(
+            answer.body.starts_with(b"415 Unsupported Media Type: "),
+            "{:?}",
+            answer.head
+        );
+    }
 }

@@ -24,7 +24,10 @@ fn block() -> Ask {
 /// Sends until it has to wait. Returns how many bytes were taken.
 async fn fill(talk: &mut BidiStream<Ask, Reply>) -> usize {
     let mut sent = 0;
-    while tokio::time::timeout(Duration::from_millis(100), talk.send(block())).await.is_ok() {
+    while tokio::time::timeout(Duration::from_millis(100), talk.send(block()))
+        .await
+        .is_ok()
+    {
         sent += BLOCK;
         assert!(sent <= MOST, "more than the windows hold was taken");
     }

@@ -10,14 +10,24 @@ use kitewire_tokio::Tokio;
 use tokio::sync::{Notify, mpsc};
 
 use crate::raw::{Raw, arguments, ask_bytes};
-use crate::site::{Ask, Heir, HeirClient, HeirServer, Promises, PromisesServer, Reply, Scene, Site, ask, reply, within};
+use crate::site::{
+    Ask, Heir, HeirClient, HeirServer, Promises, PromisesServer, Reply, Scene, Site, ask, reply, within,
+};
 
 #[tokio::test]
 async fn promise_04_ordinary_and_streaming_methods_share_a_service_and_a_port() {
     let site = Scene::new().serve().await;
     let streams = site.client();
-    for transport in [Transport::Bare, Transport::Framed, Transport::TtHeader, Transport::TtHeaderFramed, Transport::Grpc] {
-        let client = Client::to(site.address.clone()).transport(transport).connect_timeout(crate::site::PATIENCE);
+    for transport in [
+        Transport::Bare,
+        Transport::Framed,
+        Transport::TtHeader,
+        Transport::TtHeaderFramed,
+        Transport::Grpc,
+    ] {
+        let client = Client::to(site.address.clone())
+            .transport(transport)
+            .connect_timeout(crate::site::PATIENCE);
         let client = crate::site::PromisesClient::new(client.build(Tokio).unwrap());
         assert_eq!(client.ping(ask("one")).await.unwrap().text, "one", "{transport}");
         // Streams go over gRPC whatever the transport of calls.
@@ -177,7 +187,11 @@ async fn promise_12_opening_a_server_stream_sends_the_request_and_half_closes() 
         .serve()
         .await;
     let stream = site.client().watch(ask("all at once")).await.unwrap();
-    assert_eq!(within(requests.recv()).await.unwrap(), "all at once", "nobody has received yet");
+    assert_eq!(
+        within(requests.recv()).await.unwrap(),
+        "all at once",
+        "nobody has received yet"
+    );
     drop(stream);
 }
 
@@ -238,14 +252,21 @@ async fn promise_15_send_waits_for_a_slow_reader_and_recv_does_not_wait_for_what
         payload: Bytes::from(vec![0; 64 * 1024]),
     };
     let mut sent = 0;
-    while tokio::time::timeout(Duration::from_millis(200), up.send(&block)).await.is_ok() {
+    while tokio::time::timeout(Duration::from_millis(200), up.send(&block))
+        .await
+        .is_ok()
+    {
         sent += 1;
         assert!(sent < 1000, "nobody reads, and all of it was taken");
     }
     gate.notify_one();
     within(up.send(&block)).await.unwrap();
     let received = up.finish().await.unwrap().text;
-    assert_eq!(received, ((sent + 1) * 64 * 1024).to_string(), "a send that was dropped sent nothing");
+    assert_eq!(
+        received,
+        ((sent + 1) * 64 * 1024).to_string(),
+        "a send that was dropped sent nothing"
+    );
 
     let mut down = site.client().watch(ask("a b")).await.unwrap();
     down.recv().await.unwrap();
@@ -342,7 +363,10 @@ async fn promises_08_and_12_as_they_are_on_the_wire() {
     .unwrap();
     for answer in [&unary, &down] {
         assert_eq!(answer.head[0], (":status".into(), "200".into()));
-        assert_eq!(answer.head[1], ("content-type".into(), "application/grpc+thrift".into()));
+        assert_eq!(
+            answer.head[1],
+            ("content-type".into(), "application/grpc+thrift".into())
+        );
         let ends: Vec<_> = answer.trailers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(ends, ["grpc-status", "grpc-message"]);
     }

@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
+use kitewire::Address;
 use kitewire::bytes::BytesMut;
 use kitewire::proto::http::Fields;
 use kitewire::proto::http2::{Config, Connection, Event, Finish, Pull, StreamId};
 use kitewire::proto::wire::grpc::{Outcome, Status};
 use kitewire::proto::{Instant, Transmit};
-use kitewire::Address;
 
 pub(crate) struct Raw {
     socket: TcpStream,
@@ -49,7 +49,9 @@ impl Raw {
 
     pub(crate) fn open(&mut self, path: &str, fields: &[(&str, &str)]) -> StreamId {
         let mut head = Fields::request("POST", "http", "promises", path);
-        head.push("content-type", "application/grpc+thrift");
+        if !fields.iter().any(|(name, _)| *name == "content-type") {
+            head.push("content-type", "application/grpc+thrift");
+        }
         head.push("te", "trailers");
         for (name, value) in fields {
             head.push(name, value);
@@ -75,8 +77,12 @@ impl Raw {
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "no end of the response");
         }
-        let section = self.connection.trailers(id).or_else(|| self.connection.head(id)).unwrap();
-        let status = Outcome::read(section).unwrap().status;
+        let section = self
+            .connection
+            .trailers(id)
+            .or_else(|| self.connection.head(id))
+            .unwrap();
+        let status = Outcome::read(section).unwrap_or_default().status;
         let answer = Answer {
             head: self.connection.head(id).map(pairs).unwrap_or_default(),
             body,
@@ -108,13 +114,22 @@ impl Raw {
 
 fn pairs(fields: &Fields) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    fields.iter().map(|field| (text(field.name), text(field.value))).collect()
+    fields
+        .iter()
+        .map(|field| (text(field.name), text(field.value)))
+        .collect()
 }
 
 /// An `Ask` as it is on the wire.
 pub(crate) fn ask_bytes(text: &str) -> Vec<u8> {
     let length = u32::try_from(text.len()).unwrap().to_be_bytes();
-    [&[0x0b, 0, 1], &length[..], text.as_bytes(), &[0x0b, 0, 2, 0, 0, 0, 0, 0]].concat()
+    [
+        &[0x0b, 0, 1],
+        &length[..],
+        text.as_bytes(),
+        &[0x0b, 0, 2, 0, 0, 0, 0, 0],
+    ]
+    .concat()
 }
 
 /// The arguments of a unary call with one.

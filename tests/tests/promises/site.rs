@@ -62,7 +62,10 @@ impl Scene {
     }
 
     /// Handles `ping` and `unary`.
-    pub(crate) fn ping(mut self, handler: impl for<'a> Fn(&'a Call, Ask) -> Work<'a, Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) fn ping(
+        mut self,
+        handler: impl for<'a> Fn(&'a Call, Ask) -> Work<'a, Reply> + Send + Sync + 'static,
+    ) -> Self {
         self.ping = Box::new(handler);
         self
     }
@@ -175,5 +178,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for `work`, but not for ever.
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.expect("it should have ended")
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("it should have ended")
 }

@@ -92,7 +92,10 @@ async fn promise_53_a_stream_that_is_given_up_is_cancelled_on_both_sides() {
         let (received, sent) = within(ends.recv()).await.unwrap();
         assert_eq!((received.code(), sent.code()), (Code::CANCELLED, Code::CANCELLED));
         let text = received.to_string();
-        assert!(text.contains("RSTStream Frame received with error code: CANCEL"), "{text}");
+        assert!(
+            text.contains("RSTStream Frame received with error code: CANCEL"),
+            "{text}"
+        );
     }
     site.quiet().await;
 }
@@ -104,7 +107,8 @@ async fn promise_54_a_recv_timeout_ends_the_stream_unless_told_not_to() {
     let mut talk = client.talk().recv_timeout(RecvTimeout::new(SHORT)).await.unwrap();
     let error = within(talk.recv()).await.unwrap_err();
     assert_eq!(error.code(), Code::RECV_DEADLINE_EXCEEDED);
-    let text = "rpc error: code = 17 desc = stream Recv timeout, timeout config={Timeout:60ms DisableCancelRemote:false}";
+    let text =
+        "rpc error: code = 17 desc = stream Recv timeout, timeout config={Timeout:60ms DisableCancelRemote:false}";
     assert_eq!(error.to_string(), text);
     let (received, _) = within(ends.recv()).await.unwrap();
     assert_eq!(received.code(), Code::CANCELLED);
