@@ -15,12 +15,17 @@ import (
 // Dial says how a client reaches a server.
 type Dial struct {
 	Address string `json:"address"`
-	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told.
+	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told. `peer streams` does
+	// not look at it: it is gRPC.
 	Transport string `json:"transport"`
 	// Connections of a multiplexed client; 0 is a client with a pool.
 	Mux int `json:"mux"`
+	// Connections over gRPC; 0 is Kitex's own choice.
+	Connections uint32 `json:"connections"`
 	// Install the TTHeader meta handler: service name, caller, timeout, business errors, crrst.
-	Meta      bool   `json:"ttheader_meta"`
+	Meta bool `json:"ttheader_meta"`
+	// Install the HTTP/2 meta handler: names of caller and callee.
+	HTTP2Meta bool   `json:"http2_meta"`
 	CRC32C    bool   `json:"crc32c"`
 	TimeoutMS int    `json:"timeout_ms"`
 	Caller    string `json:"caller"`

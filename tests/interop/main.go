@@ -1,7 +1,8 @@
-// The Kitex side of `cargo xtask interop pingpong`: one program that is a Kitex server or a Kitex client.
+// The Kitex side of `cargo xtask interop pingpong` and `interop grpc`: one program that is a Kitex server or a Kitex client.
 //
 //	peer server -config JSON    serves until its standard input ends; the line "stop" stops it gracefully
-//	peer client                 makes one call for each JSON line of its standard input
+//	peer client                 makes one ping-pong call for each JSON line of its standard input
+//	peer streams                makes one call over gRPC for each JSON line of its standard input
 //
 // Both speak in JSON lines on standard output; README.md has the words of these lines. Kitex's own log goes to standard error.
 package main
@@ -32,8 +33,10 @@ func main() {
 		err = runServer(os.Args[2:])
 	case "client":
 		err = runClient()
+	case "streams":
+		err = runStreams()
 	default:
-		err = fmt.Errorf("usage: peer server -config JSON | peer client")
+		err = fmt.Errorf("usage: peer server -config JSON | peer client | peer streams")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "peer:", err)

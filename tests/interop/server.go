@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloudwego/kitex/pkg/remote/codec"
+	"github.com/cloudwego/kitex/pkg/remote/trans/nphttp2/grpc"
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/pkg/transmeta"
 	"github.com/cloudwego/kitex/server"
@@ -24,6 +25,10 @@ import (
 	"kitewire.test/interop/kitex_gen/interop/servicec"
 	"kitewire.test/interop/kitex_gen/interoppb/pba"
 	"kitewire.test/interop/kitex_gen/interoppb/proto"
+	"kitewire.test/interop/kitex_gen/streams/others"
+	"kitewire.test/interop/kitex_gen/streams/streams"
+	"kitewire.test/interop/kitex_gen/streamspb/otherspb"
+	"kitewire.test/interop/kitex_gen/streamspb/streamspb"
 )
 
 // Config is the server's JSON argument.
@@ -38,7 +43,15 @@ type Config struct {
 	Meta               bool   `json:"ttheader_meta"`
 	CRC32C             bool   `json:"crc32c"`
 	DeadlineFromHeader bool   `json:"deadline_from_header"`
-	// The next server, for the texts hop and hopset.
+	// Install the HTTP/2 meta handler.
+	HTTP2Meta bool `json:"http2_meta"`
+	// How long a stop waits for handlers; 0 is Kitex's own choice.
+	ExitWaitMS int `json:"exit_wait_ms"`
+	// Over gRPC; 0 is Kitex's own choice: streams at once, time after which a quiet client is pinged, age of a connection.
+	MaxStreams  uint32 `json:"max_streams"`
+	KeepAliveMS int    `json:"keep_alive_ms"`
+	MaxAgeMS    int    `json:"max_age_ms"`
+	// The next server, for the texts hop, hopset and hop-stream.
 	Next *Dial `json:"next"`
 }
 
@@ -114,7 +127,10 @@ func (c Config) build(listener net.Listener) (server.Server, error) {
 		return nil, err
 	}
 	svr := server.NewServer(c.options(listener)...)
-	base := &script{hop: hop, pushed: &pushes{seen: map[string]bool{}}}
+	base := &scripts{
+		pingpong: script{hop: hop, pushed: &pushes{seen: map[string]bool{}}},
+		streams:  streamScript{next: c.Next, records: &records{lines: map[string][]string{}}},
+	}
 	for _, name := range c.Services {
 		var options []server.RegisterOption
 		if name == c.Fallback {
@@ -126,7 +142,8 @@ func (c Config) build(listener net.Listener) (server.Server, error) {
 	}
 	if c.UnknownHandler {
 		err := genericserver.RegisterUnknownServiceOrMethodHandler(svr, &genericserver.UnknownServiceOrMethodHandler{
-			DefaultHandler: answerUnknown,
+			DefaultHandler:   answerUnknown,
+			StreamingHandler: answerUnknownStream,
 		})
 		if err != nil {
 			return nil, err
@@ -140,6 +157,8 @@ func (c Config) options(listener net.Listener) []server.Option {
 		server.WithListener(listener),
 		server.WithExitSignal(func() <-chan error { return make(chan error) }),
 		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: serverName}),
+		// Generated NewServer functions do this; without it unary Thrift calls over gRPC panic.
+		server.WithCompatibleMiddlewareForUnary(),
 	}
 	if c.Meta {
 		options = append(options, server.WithMetaHandler(transmeta.ServerTTHeaderHandler))
@@ -153,6 +172,22 @@ func (c Config) options(listener net.Listener) []server.Option {
 	if c.DeadlineFromHeader {
 		options = append(options, server.WithEnableContextTimeout(true))
 	}
+	if c.HTTP2Meta {
+		options = append(options, server.WithMetaHandler(transmeta.ServerHTTP2Handler))
+	}
+	if c.ExitWaitMS > 0 {
+		options = append(options, server.WithExitWaitTime(time.Duration(c.ExitWaitMS)*time.Millisecond))
+	}
+	if c.MaxStreams > 0 {
+		options = append(options, server.WithGRPCMaxConcurrentStreams(c.MaxStreams))
+	}
+	if c.KeepAliveMS > 0 || c.MaxAgeMS > 0 {
+		options = append(options, server.WithGRPCKeepaliveParams(grpc.ServerKeepalive{
+			Time:             time.Duration(c.KeepAliveMS) * time.Millisecond,
+			Timeout:          500 * time.Millisecond,
+			MaxConnectionAge: time.Duration(c.MaxAgeMS) * time.Millisecond,
+		}))
+	}
 	if c.RefuseWithoutName {
 		options = append(options, server.WithRefuseTrafficWithoutServiceName())
 	}
@@ -161,7 +196,7 @@ func (c Config) options(listener net.Listener) []server.Option {
 
 // hop makes the call of Second.say on the next server.
 func (c Config) hop() (method, error) {
-	if c.Next == nil {
+	if c.Next == nil || c.Next.Transport == "grpc" {
 		return nil, nil
 	}
 	next := *c.Next
@@ -173,12 +208,18 @@ func (c Config) hop() (method, error) {
 	return table["say"], nil
 }
 
-func register(svr server.Server, name string, base *script, options []server.RegisterOption) error {
+// scripts are what the services of one server share.
+type scripts struct {
+	pingpong script
+	streams  streamScript
+}
+
+func register(svr server.Server, name string, base *scripts, options []server.RegisterOption) error {
 	switch name {
 	case "Everything":
-		return everything.RegisterService(svr, &everythingHandler{base.of("")}, options...)
+		return everything.RegisterService(svr, &everythingHandler{base.pingpong.of("")}, options...)
 	case "Second":
-		return second.RegisterService(svr, &secondHandler{base.of("second:")}, options...)
+		return second.RegisterService(svr, &secondHandler{base.pingpong.of("second:")}, options...)
 	case "ServiceA":
 		return servicea.RegisterService(svr, &echoes{"A:"}, options...)
 	case "ServiceB":
@@ -188,9 +229,17 @@ func register(svr server.Server, name string, base *script, options []server.Reg
 	case "CombineService":
 		return combineservice.RegisterService(svr, &echoes{"comb:"}, options...)
 	case "Proto":
-		return proto.RegisterService(svr, &protoHandler{base.of("")}, options...)
+		return proto.RegisterService(svr, &protoHandler{base.pingpong.of("")}, options...)
 	case "PbA":
 		return pba.RegisterService(svr, &echoesPb{"PbA:"}, options...)
+	case "Streams":
+		return streams.RegisterService(svr, &streamsHandler{base.streams.of("")}, options...)
+	case "Others":
+		return others.RegisterService(svr, &othersHandler{streamsHandler{base.streams.of("other:")}}, options...)
+	case "StreamsPb":
+		return streamspb.RegisterService(svr, &streamsPbHandler{base.streams.of("")}, options...)
+	case "OthersPb":
+		return otherspb.RegisterService(svr, &othersPbHandler{streamsPbHandler{base.streams.of("other:")}}, options...)
 	}
 	return fmt.Errorf("unknown service %q", name)
 }

@@ -84,7 +84,8 @@ impl Need {
     }
 }
 
-fn line(command: &Command) -> String {
+/// The command as a user would write it, without folders.
+pub(crate) fn line(command: &Command) -> String {
     let mut line = Path::new(command.get_program())
         .file_name()
         .unwrap_or_default()

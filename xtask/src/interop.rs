@@ -1,9 +1,14 @@
 //! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them. `cargo xtask interop http`:
-//! has Go's `net/http` send plain requests to our server, between calls of the Kitex client.
+//! has Go's `net/http` send plain requests to our server, between calls of the Kitex client. `cargo xtask interop grpc` has calls over
+//! gRPC with one kind of foreign peer after the other.
+
+mod foreign;
+mod tally;
 
 use std::path::Path;
 use std::process::Command;
 
+use self::tally::Tally;
 use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command};
 
 pub(crate) const GO: Need = Need {
@@ -45,6 +50,52 @@ pub(crate) fn http() -> Done {
     )
 }
 
+pub(crate) fn grpc(arguments: &[&str]) -> Done {
+    let mut all = Tally::default();
+    for (name, step) in GRPC {
+        println!("\n{name}");
+        all.add(name, step(arguments)?);
+    }
+    if arguments.contains(&"--list") {
+        Ok(())
+    } else {
+        all.close()
+    }
+}
+
+/// A kind of peers with the cells of its own. It prints a line for each, and last of all `N passed, M failed`.
+type Step = fn(&[&str]) -> Result<Tally, Failure>;
+
+const GRPC: [(&str, Step); 2] = [("Kitex", kitex), ("grpc-go and tonic", foreign::run)];
+
+fn kitex(arguments: &[&str]) -> Result<Tally, Failure> {
+    let folder = root().join("tests/interop");
+    if !arguments.contains(&"--list") && !arguments.contains(&"--own") {
+        GO.check()?;
+        peers(&folder)?;
+        // A Kitex program that has gzip uses it for every caller that accepts it, so there are two.
+        run_command(
+            Command::new("go")
+                .args(["build", "-tags", "gzip", "-o", "bin/peer-gzip", "."])
+                .current_dir(&folder),
+        )?;
+    }
+    let mut cells = cargo();
+    cells
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "kitewire-interop",
+            "--",
+            "--grpc",
+            "--peer",
+        ])
+        .arg(folder.join("bin/peer"))
+        .args(arguments);
+    Tally::of(&mut cells)
+}
+
 /// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files.
 fn peers(folder: &Path) -> Done {
     let go = |arguments: &[&str]| run_command(Command::new("go").args(arguments).current_dir(folder));
@@ -71,10 +122,14 @@ fn peers(folder: &Path) -> Done {
 
 const MODULE: &str = "kitewire.test/interop";
 
-const IDL: [(&str, &[&str]); 5] = [
+const IDL: [(&str, &[&str]); 9] = [
     ("interop.thrift", &[]),
     ("stranger.thrift", &[]),
     ("combined.thrift", &["-combine-service"]),
     ("interop.proto", &["-type", "protobuf"]),
     ("strangerpb.proto", &["-type", "protobuf"]),
+    ("streams.thrift", &["-streamx"]),
+    ("strangestreams.thrift", &["-streamx"]),
+    ("streamspb.proto", &["-type", "protobuf", "-streamx"]),
+    ("strangestreamspb.proto", &["-type", "protobuf", "-streamx"]),
 ];

@@ -122,8 +122,12 @@ impl Connection {
         self.last_peer = id;
         self.budgets.refund(Abuse::Ignored, 4);
         let room = self.counts.heads.saturating_add(fields.size()) <= self.config.limits.max_memory / 2;
-        if self.streams.len() >= self.config.max_concurrent_streams as usize || !room {
-            // The client may not know the limit before it has acknowledged our settings.
+        // The client may not know the limit before it has acknowledged our settings.
+        let limit = match self.life.settings_acknowledged {
+            true => self.config.max_concurrent_streams,
+            false => self.config.max_concurrent_streams.max(PRESUMED_STREAMS),
+        };
+        if self.streams.len() >= limit as usize || !room {
             if self.life.settings_acknowledged {
                 self.charge(now, Abuse::Resets);
             }
@@ -356,3 +360,5 @@ impl Connection {
 const BLOCK_TOO_LARGE: &str = "a header block above the limit";
 const LIST_TOO_LARGE: &str = "a header list above SETTINGS_MAX_HEADER_LIST_SIZE";
 const BODY_TOO_SHORT: &str = "less body than content-length";
+/// Streams that clients open before they know how many they may.
+const PRESUMED_STREAMS: u32 = 100;

@@ -15,7 +15,11 @@ pub(crate) struct Dial {
     pub(crate) transport: &'static str,
     /// Connections of a multiplexed client; 0 is a client with a pool.
     pub(crate) mux: u32,
+    /// Connections over gRPC; 0 is the client's own choice.
+    pub(crate) connections: u32,
     pub(crate) ttheader_meta: bool,
+    /// Over gRPC: the names of caller and callee go with the request.
+    pub(crate) http2_meta: bool,
     pub(crate) crc32c: bool,
     pub(crate) timeout_ms: u64,
     /// Protobuf without a header: our client alone can do that.
@@ -85,7 +89,20 @@ pub(crate) struct ServerConfig {
     pub(crate) ttheader_meta: bool,
     pub(crate) crc32c: bool,
     pub(crate) deadline_from_header: bool,
-    /// The next server, for the text `hop`.
+    pub(crate) http2_meta: bool,
+    /// How long a stop waits for handlers; 0 is the server's own choice.
+    pub(crate) exit_wait_ms: u64,
+    /// Over gRPC, 0 being the server's own choice: streams at once, time after which a quiet client is pinged, age of a connection.
+    pub(crate) max_streams: u32,
+    pub(crate) keep_alive_ms: u64,
+    pub(crate) max_age_ms: u64,
+    /// Over gRPC: answers compressed. A Kitex server is another program then.
+    #[serde(skip)]
+    pub(crate) gzip: bool,
+    /// Over gRPC: does not read compressed requests, as a Kitex server of the usual program.
+    #[serde(skip)]
+    pub(crate) no_gzip: bool,
+    /// The next server, for the texts `hop` and `hop-stream`.
     pub(crate) next: Option<Dial>,
 }
 

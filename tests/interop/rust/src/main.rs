@@ -1,13 +1,17 @@
-//! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong`.
+//! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong` and, with
+//! `--grpc`, of `cargo xtask interop grpc`.
 //!
 //! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
 //! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour; `--own` runs ours against ours
-//! and needs no program. `--plain PROGRAM` has Go's `net/http` send plain requests to the port that answers the calls, instead.
+//! and needs no program. `--plain PROGRAM` has Go's `net/http` send plain requests to the port that answers the calls, instead;
+//! `--foreign` has peers that are neither, and arguments of its own (`foreign`).
 
 mod call;
 mod cases;
 mod expect;
+mod foreign;
 mod go;
+mod grpc;
 mod lanes;
 mod ours;
 mod peers;
@@ -29,7 +33,11 @@ use crate::steps::Place;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == "--foreign").is_some() {
+        return foreign::main(arguments).await;
+    }
+    let options = match Options::read(arguments) {
         Ok(options) => options,
         Err(error) => {
             eprintln!("kitewire-interop: {error}");
@@ -50,6 +58,12 @@ async fn main() -> ExitCode {
             false => ExitCode::FAILURE,
         };
     }
+    if options.grpc {
+        return match grpc::run(&options).await {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
+    }
     let mut report = Report::default();
     let mut peers = Peers::new(options.peer.clone());
     let cases = cases::all();
@@ -58,7 +72,7 @@ async fn main() -> ExitCode {
             run_lane(&options, &mut report, &mut peers, *direction, lane, &cases).await;
         }
     }
-    if options.list || report.close(&options.directions) {
+    if options.list || report.close(&options.directions, &LANES.map(|lane| lane.name)) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -74,10 +88,13 @@ async fn run_lane(
     cases: &[Case],
 ) {
     let mut client = None;
-    for case in cases.iter().filter(|case| options.wants(direction, lane, case)) {
+    for case in cases
+        .iter()
+        .filter(|case| options.wants(direction, lane.name, case.name))
+    {
         match case.missing(lane, direction) {
             Some(reason) if options.list => println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name),
-            Some(reason) => report.missing(direction, lane, case.name, reason),
+            Some(reason) => report.missing(direction, lane.name, case.name, reason),
             None if options.list => println!("cell {direction:<12} {:<22} {}", lane.name, case.name),
             None => {
                 // One client for the lane, but a stop may break it.
@@ -87,7 +104,7 @@ async fn run_lane(
                     client = Some(kept);
                     detail
                 });
-                report.ran(direction, lane, case.name, judged);
+                report.ran(direction, lane.name, case.name, judged);
             }
         }
     }
@@ -114,9 +131,11 @@ async fn judge(
     }
 }
 
-struct Options {
+#[derive(Clone)]
+pub(crate) struct Options {
     peer: PathBuf,
     plain: Option<PathBuf>,
+    grpc: bool,
     only: Option<String>,
     list: bool,
     directions: Vec<Direction>,
@@ -127,6 +146,7 @@ impl Options {
         let mut options = Self {
             peer: PathBuf::new(),
             plain: None,
+            grpc: false,
             only: None,
             list: false,
             directions: vec![Direction::KitexToOurs, Direction::OursToKitex],
@@ -135,6 +155,7 @@ impl Options {
             match argument.as_str() {
                 "--peer" => options.peer = arguments.next().ok_or("--peer needs a program")?.into(),
                 "--plain" => options.plain = Some(arguments.next().ok_or("--plain needs a program")?.into()),
+                "--grpc" => options.grpc = true,
                 "--only" => options.only = Some(arguments.next().ok_or("--only needs a word")?),
                 "--list" => options.list = true,
                 "--reference" => options.directions = vec![Direction::KitexToKitex],
@@ -149,8 +170,8 @@ impl Options {
         Ok(options)
     }
 
-    fn wants(&self, direction: Direction, lane: &Lane, case: &Case) -> bool {
-        let line = format!("{direction} {} {}", lane.name, case.name);
+    pub(crate) fn wants(&self, direction: Direction, lane: &str, case: &str) -> bool {
+        let line = format!("{direction} {lane} {case}");
         self.only.as_ref().is_none_or(|word| line.contains(word.as_str()))
     }
 }

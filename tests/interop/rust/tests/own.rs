@@ -1,11 +1,20 @@
-//! Our client and our server in every cell of the interop list: what needs no Kitex peer.
+//! Our client and our server in every cell of the interop lists: what needs no Kitex peer.
 
 use std::process::Command;
 
 #[test]
 fn ours_calls_ours_over_every_transport() {
+    passes(&["--own"]);
+}
+
+#[test]
+fn ours_calls_ours_over_grpc() {
+    passes(&["--grpc", "--own"]);
+}
+
+fn passes(arguments: &[&str]) {
     let run = Command::new(env!("CARGO_BIN_EXE_kitewire-interop"))
-        .arg("--own")
+        .args(arguments)
         .output()
         .expect("the runner starts");
     let report = String::from_utf8_lossy(&run.stdout);

@@ -10,7 +10,9 @@ mod services;
 mod site;
 
 pub(crate) use client::OurClient;
+pub(crate) use script::{deadline, meta, who};
 pub(crate) use server::OurServer;
+pub(crate) use services::pingpong_service;
 
 /// `map<string, string>`.
 type Words = kitewire::thrift::Map<String, String>;

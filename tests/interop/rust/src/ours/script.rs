@@ -84,7 +84,8 @@ impl Script {
     }
 }
 
-fn meta(call: &Call) -> String {
+/// The metainfo of the call, as `P k=v,k=v T k=v`.
+pub(crate) fn meta(call: &Call) -> String {
     let meta = call.meta();
     let persistent = meta.persistents().collect();
     let transient = meta.transients().chain(meta.received_transients()).collect();
@@ -121,7 +122,8 @@ pub(crate) fn swapped(words: &Words) -> Words {
     words.iter().map(|(key, value)| (value.clone(), key.clone())).collect()
 }
 
-fn deadline(call: &Call) -> String {
+/// How far away the deadline is.
+pub(crate) fn deadline(call: &Call) -> String {
     let Some(left) = call.time_left() else {
         return "no deadline".to_owned();
     };
@@ -134,7 +136,8 @@ fn deadline(call: &Call) -> String {
     }
 }
 
-fn who(call: &Call) -> String {
+/// Who calls what.
+pub(crate) fn who(call: &Call) -> String {
     let word = |word: Option<&str>| word.filter(|word| !word.is_empty()).unwrap_or("-").to_owned();
     format!(
         "from {}/{} service {} method {}",

@@ -37,6 +37,11 @@ pub(crate) fn registration(name: &str, script: &Script, fallback: bool) -> Resul
     })
 }
 
+/// The service of this IDL name, for a server without a next one.
+pub(crate) fn pingpong_service(name: &str) -> Result<Registration, String> {
+    registration(name, &Script::new(None), false)
+}
+
 /// Does what the text says.
 struct Scripted {
     script: Script,

@@ -198,7 +198,7 @@ impl Place {
 }
 
 /// All of them at once, in this task.
-async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+pub(crate) async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
     let mut outputs = Vec::new();
     std::future::poll_fn(|cx| {

@@ -1,0 +1,256 @@
+//! Our client, in this process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kitewire::service::Body;
+use kitewire::{
+    Call, CallResult, Client, ClientCall, GrpcOptions, RecvTimeout, Response, StreamCall, Switch, Tokio, Transport,
+};
+
+use super::flow::{Flow, Stream};
+use super::generated::{strangestreams, strangestreamspb, streams, streamspb};
+use super::lines::{Line, Told as _, raw, received, shown};
+use crate::call::Dial;
+use crate::grpc::wish::{Told, Wish};
+
+/// Keeps a client for each dial.
+#[derive(Default)]
+pub(crate) struct OurCaller {
+    clients: Mutex<BTreeMap<Dial, Client>>,
+}
+
+impl OurCaller {
+    pub(crate) async fn call(&self, wish: Wish) -> Told {
+        self.call_for(None, wish).await
+    }
+
+    /// A call that a handler makes for the one that it serves.
+    pub(super) async fn call_for(&self, incoming: Option<&Call>, wish: Wish) -> Told {
+        let began = Instant::now();
+        let lines = match self.client(&wish.dial) {
+            Ok(client) => {
+                let attempt = Attempt { wish: &wish, incoming };
+                let running = tokio::time::timeout(STUCK, attempt.run(client)).await;
+                running.unwrap_or_else(|_| vec!["stuck".to_owned()])
+            }
+            Err(error) => vec![format!("impossible: {error}")],
+        };
+        Told {
+            id: wish.id,
+            lines,
+            elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn client(&self, dial: &Dial) -> Result<Client, String> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(dial) {
+            return Ok(client.clone());
+        }
+        let client = build(dial)?;
+        clients.insert(dial.clone(), client.clone());
+        Ok(client)
+    }
+}
+
+/// A client that does as the Go client does with the same dial.
+fn build(dial: &Dial) -> Result<Client, String> {
+    let mut options = GrpcOptions::default();
+    if dial.connections > 0 {
+        options = options.connections(dial.connections as usize);
+    }
+    let mut builder = Client::to(dial.address.as_str())
+        .transport(Transport::Grpc)
+        .destination("interop.dest")
+        .connect_timeout(Duration::from_secs(1))
+        .grpc(options);
+    if dial.http2_meta {
+        builder = builder.caller("interop.caller");
+    }
+    builder.build(Tokio).map_err(|error| error.to_string())
+}
+
+/// A call that is being made.
+struct Attempt<'a> {
+    wish: &'a Wish,
+    incoming: Option<&'a Call>,
+}
+
+/// Makes the call that a service's generated client has under the method's name.
+macro_rules! dispatch {
+    ($attempt:expr, $client:expr, $line:ty, [$unary:ident, $collect:ident, $watch:ident, $talk:ident]) => {{
+        let (attempt, client) = ($attempt, $client);
+        let line = <$line>::wrap(attempt.wish.text.clone());
+        match attempt.wish.method {
+            "collect" => attempt.stream(client.$collect(), Stream::<$line>::Collect).await,
+            "watch" => attempt.stream(client.$watch(line), Stream::<$line>::Watch).await,
+            "talk" => attempt.stream(client.$talk(), Stream::<$line>::Talk).await,
+            _ => {
+                attempt
+                    .unary(client.$unary(line), Line::into_text, |error| error.told())
+                    .await
+            }
+        }
+    }};
+}
+
+impl Attempt<'_> {
+    async fn run(&self, client: Client) -> Vec<String> {
+        match (self.wish.service, self.wish.method) {
+            ("Streams", "plain") => {
+                let line = streams::Line::wrap(self.wish.text.clone());
+                let client = streams::StreamsClient::new(client);
+                self.unary(client.plain(line), Line::into_text, |error| error.told())
+                    .await
+            }
+            ("Streams", "quiet") => {
+                let line = streams::Line::wrap(self.wish.text.clone());
+                let client = streams::StreamsClient::new(client);
+                self.unary(client.quiet(line), |()| "done".to_owned(), |error| error.told())
+                    .await
+            }
+            ("Streams", _) => {
+                let client = streams::StreamsClient::new(client);
+                dispatch!(self, client, streams::Line, [unary, collect, watch, talk])
+            }
+            ("Others", _) => {
+                let client = streams::OthersClient::new(client);
+                dispatch!(self, client, streams::Line, [unary, collect, watch, talk])
+            }
+            ("StreamsPb", _) => {
+                let client = streamspb::StreamsPbClient::new(client);
+                dispatch!(self, client, streamspb::Line, [unary, collect, watch, talk])
+            }
+            ("OthersPb", _) => {
+                let client = streamspb::OthersPbClient::new(client);
+                dispatch!(self, client, streamspb::Line, [unary, collect, watch, talk])
+            }
+            _ => self.strange(client).await,
+        }
+    }
+
+    /// Services and methods that the server does not have.
+    async fn strange(&self, client: Client) -> Vec<String> {
+        use strangestreams::streams::Line as Strange;
+        match self.wish.service {
+            "strange.Streams" => {
+                let client = strangestreams::StreamsClient::new(client);
+                dispatch!(
+                    self,
+                    client,
+                    Strange,
+                    [absent, absent_collect, absent_watch, absent_talk]
+                )
+            }
+            "strange.Strangers" => {
+                let client = strangestreams::StrangersClient::new(client);
+                dispatch!(self, client, Strange, [unary, collect, watch, talk])
+            }
+            "strange.StreamsPb" => {
+                let client = strangestreamspb::StreamsPbClient::new(client);
+                dispatch!(
+                    self,
+                    client,
+                    strangestreamspb::Line,
+                    [absent, absent_collect, absent_watch, absent_talk]
+                )
+            }
+            "strange.StrangersPb" => {
+                let client = strangestreamspb::StrangersPbClient::new(client);
+                dispatch!(self, client, strangestreamspb::Line, [unary, collect, watch, talk])
+            }
+            other => vec![format!("impossible: no service {other}")],
+        }
+    }
+
+    async fn unary<A: Body, R: CallResult>(
+        &self,
+        mut call: ClientCall<'_, A, R>,
+        text: impl FnOnce(R::Value) -> String,
+        told: impl FnOnce(&R::Error) -> String,
+    ) -> Vec<String> {
+        let wish = self.wish;
+        for (key, value) in &wish.persistent {
+            call = call.persistent(key, value);
+        }
+        for (key, value) in &wish.transient {
+            call = call.meta(key, value);
+        }
+        for (key, value) in &wish.metadata {
+            call = call.metadata(key, raw(key, value));
+        }
+        if wish.timeout_ms > 0 {
+            call = call.timeout(Duration::from_millis(wish.timeout_ms));
+        }
+        if wish.gzip {
+            call = call.gzip(Switch::On);
+        }
+        if let Some(incoming) = self.incoming {
+            call = call.forward(incoming);
+        }
+        let patience = match wish.cancel_ms {
+            0 => STUCK,
+            millis => Duration::from_millis(millis),
+        };
+        match tokio::time::timeout(patience, call.full()).await {
+            // The call was dropped.
+            Err(_) => Vec::new(),
+            Ok(Err(error)) => vec![told(&error)],
+            Ok(Ok(response)) => {
+                let Response {
+                    value,
+                    header,
+                    trailer,
+                    backward,
+                    ..
+                } = response;
+                let mut lines = vec![received(Ok(Some(text(value))))];
+                lines.extend(wish.steps.iter().map(|step| match step.as_str() {
+                    "header" => format!("header {}", shown(&header, "k-")),
+                    "trailer" => format!("trailer {}", shown(&trailer, "k-")),
+                    _ => format!("backward {}", super::lines::pairs(&backward.iter().cloned().collect())),
+                }));
+                lines
+            }
+        }
+    }
+
+    async fn stream<S, M: Line>(&self, mut call: StreamCall<'_, S>, into: impl FnOnce(S) -> Stream<M>) -> Vec<String> {
+        let wish = self.wish;
+        for (key, value) in &wish.persistent {
+            call = call.persistent(key, value);
+        }
+        for (key, value) in &wish.transient {
+            call = call.meta(key, value);
+        }
+        for (key, value) in &wish.metadata {
+            call = call.metadata(key, raw(key, value));
+        }
+        if wish.timeout_ms > 0 {
+            call = call.timeout(Duration::from_millis(wish.timeout_ms));
+        }
+        if wish.recv_timeout_ms > 0 {
+            let timeout = RecvTimeout::new(Duration::from_millis(wish.recv_timeout_ms));
+            call = call.recv_timeout(if wish.keep_remote {
+                timeout.keep_remote()
+            } else {
+                timeout
+            });
+        }
+        if wish.gzip {
+            call = call.gzip(Switch::On);
+        }
+        if let Some(incoming) = self.incoming {
+            call = call.forward(incoming);
+        }
+        match call.await {
+            Ok(stream) => Flow::new(into(stream)).run(&wish.steps).await,
+            Err(error) => vec![format!("open: {}", error.told())],
+        }
+    }
+}
+
+/// No call takes this long unless something hangs.
+const STUCK: Duration = Duration::from_secs(15);

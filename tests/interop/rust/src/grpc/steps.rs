@@ -1,0 +1,255 @@
+//! Runs one case on one lane in one direction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cases::{Ask, Case, Size, Sizes, Step, grpc, say};
+use super::expect::{Want, check, matches};
+use super::lanes::{LANES, Lane};
+use super::peers::{Caller, Gzip, Peers};
+use super::wish::{Told, Wish};
+use crate::cases::say as pingpong_say;
+use crate::expect::value;
+use crate::lanes::{self as pingpong, Direction, Side};
+use crate::proxy::Proxy;
+
+/// Where a case runs.
+pub(crate) struct Place<'a> {
+    pub(crate) peers: &'a mut Peers,
+    pub(crate) lane: &'a Lane,
+    pub(crate) direction: Direction,
+}
+
+/// What to print behind the cell, or the difference.
+pub(crate) type Judged = Result<String, String>;
+
+impl Place<'_> {
+    pub(crate) async fn run(&mut self, case: &Case) -> Judged {
+        match &case.step {
+            Step::Call(ask) => {
+                let address = self.address(case).await?;
+                self.expect(case, ask, &address).await
+            }
+            Step::Then(first, second) => {
+                let address = self.address(case).await?;
+                self.call(first.wish(self.lane, &address), Gzip::Absent).await?;
+                self.expect(case, second, &address).await
+            }
+            Step::AtOnce(count, connections) => self.at_once(case, *count, *connections).await,
+            Step::Repeat(ask, count) => self.repeat(case, ask, *count).await,
+            Step::Hop(next, ask) => self.hop(case, *next, ask).await,
+            Step::Beside(ask) => self.beside(case, ask).await,
+            Step::Measured(ask, sizes) => self.measured(case, ask, *sizes).await,
+            Step::StopWhileRunning(ask) => self.stop_while_running(case, ask).await,
+            Step::StopExpires(ask) => self.stop_expires(case, ask).await,
+            Step::ServerLost(ask) => self.server_lost(case, ask).await,
+        }
+    }
+
+    async fn address(&mut self, case: &Case) -> Result<String, String> {
+        self.peers.shared(self.direction.server(), &case.setup.config()).await
+    }
+
+    fn caller(&mut self, gzip: Gzip) -> Result<Arc<Caller>, String> {
+        self.peers.caller(self.direction.client(), gzip)
+    }
+
+    async fn call(&mut self, wish: Wish, gzip: Gzip) -> Result<Told, String> {
+        self.caller(gzip)?.call(wish).await
+    }
+
+    async fn expect(&mut self, case: &Case, ask: &Ask, address: &str) -> Judged {
+        let mut wish = ask.wish(self.lane, address);
+        let key = format!("{}-{}-{}", self.direction, self.lane.name, case.name);
+        if case.record.is_some() {
+            wish.metadata.push(("record".to_owned(), key.clone()));
+        }
+        let gzip = if ask.gzip { Gzip::Linked } else { Gzip::Absent };
+        let told = self.call(wish, gzip).await?;
+        self.judge(case, &told)?;
+        match &case.record {
+            None => Ok(told.brief()),
+            Some(record) => {
+                let saw = self.recorded(&key, address).await?;
+                let want = record(self.lane, self.direction);
+                if matches(&saw, &want) {
+                    Ok(format!("{}; handler: {saw}", told.brief()))
+                } else {
+                    Err(format!("the handler recorded {saw:?}, want {want:?}"))
+                }
+            }
+        }
+    }
+
+    fn judge(&self, case: &Case, told: &Told) -> Result<(), String> {
+        let want = (case.want)(self.lane, self.direction);
+        let want = want.lines(self.lane, &case.after);
+        if case.refused {
+            check(&told.without_refused_sends(), &want)
+        } else {
+            check(told, &want)
+        }
+    }
+
+    /// What the handlers of that call saw.
+    async fn recorded(&mut self, key: &str, address: &str) -> Result<String, String> {
+        let [thrift_unary, ..] = &LANES;
+        let report = say(&format!("report {key}")).wish(thrift_unary, address);
+        let told = self.call(report, Gzip::Absent).await?;
+        match told.lines.as_slice() {
+            [line] => Ok(line.trim_start_matches("got ").to_owned()),
+            lines => Err(format!("report: {lines:?}")),
+        }
+    }
+
+    async fn at_once(&mut self, case: &Case, count: u32, connections: u32) -> Judged {
+        let address = self.address(case).await?;
+        let caller = self.caller(Gzip::Absent)?;
+        if connections > 0 {
+            // The connection is there by then, and its limits are known.
+            let mut wish = say("warm").wish(self.lane, &address);
+            wish.dial.connections = connections;
+            caller.call(wish).await?;
+        }
+        let mut running = Vec::new();
+        for number in 0..count {
+            let text = format!("number {number}");
+            let mut wish = say(&format!("sleep 100; {text}")).wish(self.lane, &address);
+            wish.dial.connections = connections;
+            let caller = Arc::clone(&caller);
+            running.push((text, tokio::spawn(async move { caller.call(wish).await })));
+        }
+        for (text, task) in running {
+            let told = task.await.map_err(|error| error.to_string())??;
+            check(&told, &Want::Answers(vec![text]).lines(self.lane, &[]))?;
+        }
+        Ok(format!("{count} answers"))
+    }
+
+    async fn repeat(&mut self, case: &Case, ask: &Ask, count: u32) -> Judged {
+        let address = self.address(case).await?;
+        let mut wish = ask.wish(self.lane, &address);
+        wish.dial.connections = 1;
+        for number in 0..count {
+            let told = self.call(wish.clone(), Gzip::Absent).await?;
+            self.judge(case, &told)
+                .map_err(|error| format!("call {number}: {error}"))?;
+        }
+        Ok(format!("{count} calls"))
+    }
+
+    async fn hop(&mut self, case: &Case, next: Side, ask: &Ask) -> Judged {
+        let config = case.setup.config();
+        let last = self.peers.shared(next, &config).await?;
+        let mut config = config;
+        config.next = Some(grpc(&last));
+        let address = self.peers.shared(self.direction.server(), &config).await?;
+        self.expect(case, ask, &address).await
+    }
+
+    async fn beside(&mut self, case: &Case, ask: &Ask) -> Judged {
+        let address = self.address(case).await?;
+        let running = self.start(ask, &address)?;
+        let client = self.peers.pingpong(self.direction.client())?;
+        let with_header = pingpong::LANES.iter().filter(|lane| lane.meta && !lane.multiplexed);
+        let mut calls = 0;
+        for lane in with_header.cycle().take(12) {
+            let outcome = client.call(pingpong_say("beside").call(lane, &address)).await?;
+            value("beside")
+                .check(&outcome)
+                .map_err(|error| format!("{}: {error}", lane.name))?;
+            calls += 1;
+        }
+        let told = running.await.map_err(|error| error.to_string())??;
+        self.judge(case, &told)?;
+        Ok(format!("{}; {calls} calls", told.brief()))
+    }
+
+    async fn measured(&mut self, case: &Case, ask: &Ask, sizes: Sizes) -> Judged {
+        let address = self.address(case).await?;
+        let proxy = Proxy::start(&address, None).await?;
+        let mut wish = ask.wish(self.lane, &proxy.address);
+        wish.dial.connections = 1;
+        let gzip = if ask.gzip { Gzip::Linked } else { Gzip::Absent };
+        let told = self.call(wish, gzip).await?;
+        self.judge(case, &told)?;
+        let carried = proxy.carried();
+        let (requests, answers) = (carried.requests.len(), carried.answers.len());
+        if size(requests) == Some(sizes.requests) && size(answers) == Some(sizes.answers) {
+            Ok(format!("{requests} bytes of requests, {answers} bytes of answers"))
+        } else {
+            Err(format!(
+                "{requests} bytes of requests, {answers} of answers; want {sizes:?}"
+            ))
+        }
+    }
+
+    /// The call that runs when the stop begins comes to its end; then nobody listens any more.
+    async fn stop_while_running(&mut self, case: &Case, ask: &Ask) -> Judged {
+        let side = self.direction.server();
+        let mut server = self.peers.server(side, &case.setup.config()).await?;
+        let address = server.address().to_owned();
+        let running = self.start(ask, &address)?;
+        tokio::time::sleep(UNDER_WAY).await;
+        server.stop().await?;
+        let told = running.await.map_err(|error| error.to_string())??;
+        self.judge(case, &told)?;
+        let stopped = server.stopped().await?;
+        if !stopped.error.is_empty() {
+            return Err(format!("stop: {}", stopped.error));
+        }
+        if stopped.elapsed_ms > 2500 {
+            return Err(format!("stop took {} ms", stopped.elapsed_ms));
+        }
+        let late = self.call(say("late").wish(self.lane, &address), Gzip::Absent).await?;
+        if late.lines.iter().any(|line| line.starts_with("got")) {
+            return Err("a call after the stop was answered".to_owned());
+        }
+        Ok(format!("{}, stopped in {} ms", told.brief(), stopped.elapsed_ms))
+    }
+
+    async fn stop_expires(&mut self, case: &Case, ask: &Ask) -> Judged {
+        let side = self.direction.server();
+        let mut server = self.peers.server(side, &case.setup.config()).await?;
+        let running = self.start(ask, server.address())?;
+        tokio::time::sleep(UNDER_WAY).await;
+        server.stop().await?;
+        let told = running.await.map_err(|error| error.to_string())??;
+        self.judge(case, &told)?;
+        let stopped = server.stopped().await?;
+        if stopped.elapsed_ms > 2500 {
+            return Err(format!("stop took {} ms", stopped.elapsed_ms));
+        }
+        Ok(format!("{}, stopped in {} ms", told.brief(), stopped.elapsed_ms))
+    }
+
+    async fn server_lost(&mut self, case: &Case, ask: &Ask) -> Judged {
+        let server = self.peers.server(self.direction.server(), &case.setup.config()).await?;
+        let running = self.start(ask, server.address())?;
+        tokio::time::sleep(UNDER_WAY).await;
+        drop(server);
+        let told = running.await.map_err(|error| error.to_string())??;
+        self.judge(case, &told)?;
+        Ok(told.brief())
+    }
+
+    fn start(&mut self, ask: &Ask, address: &str) -> Result<Running, String> {
+        let wish = ask.wish(self.lane, address);
+        let caller = self.caller(Gzip::Absent)?;
+        Ok(tokio::spawn(async move { caller.call(wish).await }))
+    }
+}
+
+type Running = tokio::task::JoinHandle<Result<Told, String>>;
+
+/// Nothing in between is expected.
+fn size(bytes: usize) -> Option<Size> {
+    match bytes {
+        0..10_000 => Some(Size::Small),
+        100_000.. => Some(Size::Full),
+        _ => None,
+    }
+}
+
+/// By then a call has reached its handler.
+const UNDER_WAY: Duration = Duration::from_millis(150);
