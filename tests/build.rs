@@ -7,11 +7,18 @@ fn main() {
     kitewire_build::compile_protos(&["idl/parcels.proto"], &["idl"]);
     kitewire_build::compile("vectors/idl/pingpong.thrift");
     kitewire_build::compile("vectors/idl/multi.thrift");
+    kitewire_build::compile("vectors/idl/wire.thrift");
+    kitewire_build::compile("vectors/idl/NoNamespace.thrift");
     Builder::new()
         .combine_service(Combine::On)
         .compile("vectors/idl/comb.thrift");
     kitewire_build::compile_protos(
-        &["vectors/idl/pingpong_pb.proto", "vectors/idl/multi.proto"],
+        &[
+            "vectors/idl/pingpong_pb.proto",
+            "vectors/idl/multi.proto",
+            "vectors/idl/wire.proto",
+            "vectors/idl/nopackage.proto",
+        ],
         &["vectors/idl"],
     );
 }

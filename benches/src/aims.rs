@@ -5,43 +5,60 @@ use std::fmt;
 use crate::cases::Case;
 use crate::peers::Peer;
 
-/// A figure of ours, divided by the same figure of a peer.
+/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     /// Calls per second.
     Speed,
     /// Processor time of the server per call.
     ServerTime,
+    /// User instructions of the server process per call.
+    Instructions,
+    /// Allocations of the server process per call.
+    Allocations,
+    /// Writing system calls of the server per call.
+    Writes,
 }
 
-/// A bound on a ratio.
+/// A bound on a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
-    /// The ratio should be this or more.
+    /// It should be this or more.
     AtLeast(f64),
-    /// The ratio should be this or less.
+    /// It should be this or less.
     AtMost(f64),
 }
 
-/// What a ratio should be.
+/// What a figure of ours should be.
 #[derive(Debug, Clone, Copy)]
 pub struct Aim {
     /// In which case.
     pub case: Case,
-    /// Against whom.
-    pub peer: Peer,
     /// Of what.
     pub figure: Figure,
+    /// Divided by the same figure of whom; by itself if `None`.
+    pub against: Option<Peer>,
     /// How much.
     pub bound: Bound,
 }
 
 impl Aim {
-    const fn new(case: Case, peer: Peer, figure: Figure, bound: Bound) -> Self {
+    /// Beside a peer's figure.
+    const fn beside(case: Case, peer: Peer, figure: Figure, bound: Bound) -> Self {
         Self {
             case,
-            peer,
             figure,
+            against: Some(peer),
+            bound,
+        }
+    }
+
+    /// By itself.
+    const fn alone(case: Case, figure: Figure, bound: Bound) -> Self {
+        Self {
+            case,
+            figure,
+            against: None,
             bound,
         }
     }
@@ -74,30 +91,55 @@ impl fmt::Display for Bound {
 }
 
 /// The aims of `pingpong`.
-pub const PING_PONG: [Aim; 9] = [
-    Aim::new(Case::Hundred, Peer::Raw, Figure::Speed, Bound::AtLeast(0.95)),
-    Aim::new(Case::Hundred, Peer::Raw, Figure::ServerTime, Bound::AtMost(1.1)),
-    Aim::new(Case::Multiplexed, Peer::Raw, Figure::ServerTime, Bound::AtMost(1.4)),
-    Aim::new(Case::One, Peer::Volo, Figure::Speed, Bound::AtLeast(1.2)),
-    Aim::new(Case::Hundred, Peer::Volo, Figure::Speed, Bound::AtLeast(2.0)),
-    Aim::new(Case::Multiplexed, Peer::Volo, Figure::Speed, Bound::AtLeast(8.0)),
-    Aim::new(Case::One, Peer::Kitex, Figure::Speed, Bound::AtLeast(1.5)),
-    Aim::new(Case::Hundred, Peer::Kitex, Figure::Speed, Bound::AtLeast(2.0)),
-    Aim::new(Case::Multiplexed, Peer::Kitex, Figure::Speed, Bound::AtLeast(7.0)),
+pub const PING_PONG: [Aim; 12] = [
+    Aim::beside(Case::HUNDRED, Peer::Raw, Figure::Speed, Bound::AtLeast(0.95)),
+    Aim::beside(Case::HUNDRED, Peer::Raw, Figure::ServerTime, Bound::AtMost(1.1)),
+    Aim::beside(Case::MULTIPLEXED, Peer::Raw, Figure::ServerTime, Bound::AtMost(1.4)),
+    Aim::beside(Case::ONE, Peer::Volo, Figure::Speed, Bound::AtLeast(1.2)),
+    Aim::beside(Case::HUNDRED, Peer::Volo, Figure::Speed, Bound::AtLeast(2.0)),
+    Aim::beside(Case::MULTIPLEXED, Peer::Volo, Figure::Speed, Bound::AtLeast(8.0)),
+    Aim::beside(Case::ONE, Peer::Kitex, Figure::Speed, Bound::AtLeast(1.5)),
+    Aim::beside(Case::HUNDRED, Peer::Kitex, Figure::Speed, Bound::AtLeast(2.0)),
+    Aim::beside(Case::MULTIPLEXED, Peer::Kitex, Figure::Speed, Bound::AtLeast(7.0)),
+    Aim::alone(Case::MULTIPLEXED, Figure::Instructions, Bound::AtMost(3000.0)),
+    Aim::alone(Case::MULTIPLEXED, Figure::Allocations, Bound::AtMost(0.0)),
+    Aim::alone(Case::MULTIPLEXED, Figure::Writes, WRITES),
 ];
+
+/// The aims of `grpc`.
+pub const GRPC: [Aim; 16] = [
+    Aim::beside(Case::UNARY, Peer::Tonic, Figure::Speed, UNARY_SPEED),
+    Aim::beside(Case::UNARY, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::beside(Case::UNARY_SMALL, Peer::Tonic, Figure::Speed, UNARY_SPEED),
+    Aim::beside(Case::UNARY_SMALL, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::beside(Case::STREAMS, Peer::Tonic, Figure::Speed, STREAM_SPEED),
+    Aim::beside(Case::STREAMS, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::beside(Case::STREAMS_SMALL, Peer::Tonic, Figure::Speed, STREAM_SPEED),
+    Aim::beside(Case::STREAMS_SMALL, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::beside(Case::DEEP, Peer::Tonic, Figure::Speed, STREAM_SPEED),
+    Aim::beside(Case::DEEP, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::beside(Case::DEEP_SMALL, Peer::Tonic, Figure::Speed, STREAM_SPEED),
+    Aim::beside(Case::DEEP_SMALL, Peer::Tonic, Figure::ServerTime, HALF),
+    Aim::alone(Case::UNARY, Figure::Writes, WRITES),
+    Aim::alone(Case::UNARY_SMALL, Figure::Writes, WRITES),
+    Aim::alone(Case::STREAMS, Figure::Writes, WRITES),
+    Aim::alone(Case::STREAMS_SMALL, Figure::Writes, WRITES),
+];
+
+const UNARY_SPEED: Bound = Bound::AtLeast(3.0);
+const STREAM_SPEED: Bound = Bound::AtLeast(1.5);
+const HALF: Bound = Bound::AtMost(0.5);
+/// With 100 in flight.
+const WRITES: Bound = Bound::AtMost(0.05);
 
 /// Instructions of the core for one call with a payload of one byte.
 pub const CORE_INSTRUCTIONS: Bound = Bound::AtMost(1000.0);
 /// Allocations of the core for one call.
 pub const CORE_ALLOCATIONS: Bound = Bound::AtMost(0.0);
-/// User instructions of the server process for one multiplexed call.
-pub const SERVER_INSTRUCTIONS: Bound = Bound::AtMost(3000.0);
-/// Allocations of the server process for one multiplexed call.
-pub const SERVER_ALLOCATIONS: Bound = Bound::AtMost(0.0);
-/// Writing system calls of the server for one call with 100 in flight.
-pub const WRITES: Bound = Bound::AtMost(0.05);
 /// Heap bytes of the server for one idle connection.
 pub const IDLE_CONNECTION: Bound = Bound::AtMost(2048.0);
+/// The same for a connection that speaks gRPC.
+pub const IDLE_GRPC_CONNECTION: Bound = Bound::AtMost(8192.0);
 /// Our instructions for a unary HTTP/2 exchange, divided by the h2 crate's.
 pub const HTTP2_UNARY: Bound = Bound::AtMost(0.333);
 /// Our instructions for a message on an HTTP/2 stream, divided by the h2 crate's.

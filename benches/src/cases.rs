@@ -2,54 +2,79 @@
 
 /// One way of making calls, the same for all sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Case {
-    /// One connection, one call at a time.
-    One,
-    /// 100 connections, one call at a time on each.
-    Hundred,
-    /// One connection with 100 calls in flight.
-    Multiplexed,
+pub struct Case {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub title: &'static str,
+    /// `--mode` of server and client.
+    pub mode: &'static str,
+    /// `--concurrency` of the client: calls in flight, or open streams.
+    pub concurrency: u32,
+    /// `--depth` of the client: messages in flight on each stream.
+    pub depth: u32,
+    /// Bytes in each direction.
+    pub payload: u32,
 }
 
 impl Case {
-    /// All cases, in the order of the report.
-    pub const ALL: [Self; 3] = [Self::One, Self::Hundred, Self::Multiplexed];
+    /// One connection, one call at a time.
+    pub const ONE: Self = Self::new("one", "1 connection, 1 in flight", "pingpong");
+    /// 100 connections, one call at a time on each.
+    pub const HUNDRED: Self = Self::new("hundred", "100 connections, 1 in flight on each", "pingpong").times(100);
+    /// One connection with 100 calls in flight.
+    pub const MULTIPLEXED: Self = Self::new("mux", "1 connection, 100 in flight", "mux").times(100);
+    /// gRPC on one connection, 100 calls in flight.
+    pub const UNARY: Self = Self::new("unary", "unary, 100 in flight, 1 KiB", "unary").times(100);
+    /// The same with messages of 16 bytes.
+    pub const UNARY_SMALL: Self = Self::new("unary-16", "unary, 100 in flight, 16 B", "unary")
+        .times(100)
+        .small();
+    /// gRPC on one connection, 100 streams in both directions, one message in flight on each.
+    pub const STREAMS: Self = Self::new("streams", "100 streams, 1 in flight on each, 1 KiB", "bidi").times(100);
+    /// The same with messages of 16 bytes.
+    pub const STREAMS_SMALL: Self = Self::new("streams-16", "100 streams, 1 in flight on each, 16 B", "bidi")
+        .times(100)
+        .small();
+    /// gRPC, one stream in both directions with 32 messages in flight.
+    pub const DEEP: Self = Self::new("deep", "1 stream, 32 in flight, 1 KiB", "bidi").deep(32);
+    /// The same with messages of 16 bytes.
+    pub const DEEP_SMALL: Self = Self::new("deep-16", "1 stream, 32 in flight, 16 B", "bidi")
+        .deep(32)
+        .small();
 
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::One => "one",
-            Self::Hundred => "hundred",
-            Self::Multiplexed => "mux",
+    /// The cases of `pingpong`, in the order of the report.
+    pub const PING_PONG: [Self; 3] = [Self::ONE, Self::HUNDRED, Self::MULTIPLEXED];
+    /// The cases of `grpc`.
+    pub const GRPC: [Self; 6] = [
+        Self::UNARY,
+        Self::UNARY_SMALL,
+        Self::STREAMS,
+        Self::STREAMS_SMALL,
+        Self::DEEP,
+        Self::DEEP_SMALL,
+    ];
+
+    const fn new(name: &'static str, title: &'static str, mode: &'static str) -> Self {
+        Self {
+            name,
+            title,
+            mode,
+            concurrency: 1,
+            depth: 1,
+            payload: 1024,
         }
     }
 
-    /// What it is, for people.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::One => "1 connection, 1 in flight",
-            Self::Hundred => "100 connections, 1 in flight on each",
-            Self::Multiplexed => "1 connection, 100 in flight",
-        }
+    const fn times(self, concurrency: u32) -> Self {
+        Self { concurrency, ..self }
     }
 
-    /// `--mode` of server and client.
-    #[must_use]
-    pub const fn mode(self) -> &'static str {
-        match self {
-            Self::One | Self::Hundred => "pingpong",
-            Self::Multiplexed => "mux",
-        }
+    const fn deep(self, depth: u32) -> Self {
+        Self { depth, ..self }
     }
 
-    /// `--concurrency` of the client.
-    #[must_use]
-    pub const fn concurrency(self) -> u32 {
-        match self {
-            Self::One => 1,
-            Self::Hundred | Self::Multiplexed => 100,
-        }
+    const fn small(self) -> Self {
+        Self { payload: 16, ..self }
     }
 }

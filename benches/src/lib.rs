@@ -1,15 +1,16 @@
-//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `core`, `http2` and `memory` are made of.
+//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `grpc`, `core`, `http2` and `memory` are made of.
 //!
 //! README.md of this crate says how they measure and how to read them.
 
 pub mod aims;
 pub mod callgrind;
 pub mod cases;
+pub mod chat;
+pub mod comparison;
 pub mod echo;
 pub mod engine;
 pub mod http2;
 pub mod peers;
-pub mod pingpong;
 pub mod process;
 pub mod summary;
 pub mod syscalls;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::Failure;
 use crate::tools::{GO, benches_folder, target_folder};
 
-/// A pair of server and client that calls the echo service.
+/// A pair of server and client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Length-prefixed echo on tokio: no RPC at all.
@@ -15,6 +15,8 @@ pub enum Peer {
     Kitewire,
     /// volo-thrift.
     Volo,
+    /// tonic.
+    Tonic,
     /// Kitex, in Go.
     Kitex,
 }
@@ -29,9 +31,6 @@ pub struct Program {
 }
 
 impl Peer {
-    /// All of them, in the order of the report.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Kitewire, Self::Volo, Self::Kitex];
-
     /// Its name, also on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -39,6 +38,7 @@ impl Peer {
             Self::Raw => "raw",
             Self::Kitewire => "kitewire",
             Self::Volo => "volo",
+            Self::Tonic => "tonic",
             Self::Kitex => "kitex",
         }
     }
@@ -56,33 +56,32 @@ impl Peer {
     pub fn build(self) -> Result<Program, Failure> {
         let path = match self {
             Self::Raw => build_ours("raw")?,
-            Self::Kitewire => build_ours("echo")?,
-            Self::Volo => build_volo()?,
+            Self::Kitewire => build_ours("ours")?,
+            Self::Volo => build_peer("volo")?.join("bench-volo"),
+            Self::Tonic => build_peer("tonic")?.join("bench-tonic"),
             Self::Kitex => build_kitex()?,
         };
         Ok(Program { peer: self, path })
     }
 }
 
-fn build_ours(bin: &str) -> Result<PathBuf, Failure> {
+/// Builds a program of this crate and tells where it is.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_ours(bin: &str) -> Result<PathBuf, Failure> {
     let target = target_folder();
     run(cargo_build(&benches_folder(), &target).args(["--bin", bin]))?;
     Ok(target.join("release").join(bin))
 }
 
-fn build_volo() -> Result<PathBuf, Failure> {
-    let target = peers_folder();
-    run(&mut cargo_build(&benches_folder().join("peers/volo"), &target))?;
-    Ok(target.join("release/bench-volo"))
-}
-
-/// Builds the two programs of `peers/http2` and tells the folder they are in.
+/// Builds the programs of a package in `peers` and tells the folder they are in.
 ///
 /// # Errors
 /// When the build fails.
-pub fn build_http2() -> Result<PathBuf, Failure> {
+pub fn build_peer(package: &str) -> Result<PathBuf, Failure> {
     let target = peers_folder();
-    run(&mut cargo_build(&benches_folder().join("peers/http2"), &target))?;
+    run(&mut cargo_build(&benches_folder().join("peers").join(package), &target))?;
     Ok(target.join("release"))
 }
 
@@ -96,9 +95,11 @@ fn build_kitex() -> Result<PathBuf, Failure> {
         peers_folder().join("kitex/echo"),
     );
     run(go_build(&source, &generator).arg("github.com/cloudwego/kitex/tool/cmd/kitex"))?;
-    run(Command::new(&generator)
-        .args(["-module", "bench-kitex", "../../idl/echo.thrift"])
-        .current_dir(&source))?;
+    for idl in ["../../idl/echo.thrift", "../../idl/chat.proto"] {
+        run(Command::new(&generator)
+            .args(["-module", "bench-kitex", idl])
+            .current_dir(&source))?;
+    }
     run(go_build(&source, &program).arg("."))?;
     Ok(program)
 }

@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use common::chat::{ChatServer, talker};
 use common::{EchoClient, EchoServer, Running, bounded, handler, patient, run, run_at};
-use kitewire::{Client, ClientBuilder, CloseReason, ErrorKind, Notice, Server, Switch, Transport};
+use kitewire::bytes::{Bytes, BytesMut};
+use kitewire::proto::Transmit;
+use kitewire::proto::grpc::{Connection, Request};
+use kitewire::{Client, ClientBuilder, CloseReason, Codec, ErrorKind, MethodKind, Notice, Server, Switch, Transport};
 use kitewire_tokio::Tokio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -230,6 +234,54 @@ async fn no_call_is_lost_between_our_own_peers_when_a_server_stops() {
                 .unwrap_or_else(|error| panic!("multiplexed {multiplexed}: {error}"));
         }
         bounded(server.ended).await.unwrap().expect("all calls were answered");
+    }
+}
+
+/// The last thing is the end of a handler whose caller has gone, so that nothing is left to be sent.
+#[tokio::test]
+async fn a_stop_that_ends_without_a_byte_is_noticed() {
+    let (talker, mut controls) = talker();
+    let (sender, mut notices) = mpsc::unbounded_channel();
+    let server = Server::new(Tokio)
+        .register(ChatServer::new(talker))
+        .observe(move |notice| {
+            if let Notice::Closed { reason, .. } = notice {
+                let _ = sender.send((*reason).clone());
+            }
+        });
+    let server = run(server).await;
+    let now = kitewire::Instant::ZERO;
+    let mut client = Connection::client(Arc::default(), now);
+    let kind = MethodKind::BidirectionalStreaming;
+    let request = Request::new("test", "Chat", "talk", Codec::Thrift, kind);
+    let id = client.open(now, &request).unwrap();
+    let gate = Bytes::from_static(b"\x0b\0\x01\0\0\0\x04gate\0");
+    client.sender(id).unwrap().send(&gate).unwrap();
+    let mut socket = TcpStream::connect(server.address.to_string()).await.unwrap();
+    exchange(&mut client, &mut socket).await;
+    assert_eq!(controls.seen().await, "talking");
+    client.release(id);
+    exchange(&mut client, &mut socket).await;
+    server.handle.shutdown(Duration::from_secs(4));
+    for _ in 0..3 {
+        exchange(&mut client, &mut socket).await;
+    }
+    controls.gate.add_permits(1);
+    bounded(server.ended).await.unwrap().unwrap();
+    assert_eq!(bounded(notices.recv()).await, Some(CloseReason::Shutdown));
+}
+
+/// Writes what there is, and reads what comes soon.
+async fn exchange(client: &mut Connection, socket: &mut TcpStream) {
+    let (now, mut out, mut input) = (kitewire::Instant::ZERO, Transmit::new(), BytesMut::new());
+    while client.poll_transmit(now, &mut out) {
+        socket.write_all(&out.to_vec()).await.unwrap();
+        out.advance(out.len());
+    }
+    let soon = Duration::from_millis(50);
+    while let Ok(read) = tokio::time::timeout(soon, socket.read_buf(&mut input)).await {
+        assert!(read.unwrap() > 0);
+        client.receive(now, &mut input);
     }
 }
 

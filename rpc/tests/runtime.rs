@@ -15,17 +15,18 @@ use common::{EchoClient, EchoServer, bounded, handler, patient, run};
 use kitewire::bytes::Bytes;
 use kitewire::http::{Request, Response};
 use kitewire::runtime::{BytesMut, Io, IoSlice, Listener};
-use kitewire::{Address, Client, Dispatch, Instant, Notice, Runtime, Server};
+use kitewire::{Address, Client, Dispatch, GrpcOptions, Instant, Notice, Runtime, Server, Transport};
 use kitewire_tokio::{Tokio, TokioIo, TokioListener, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// Tokio with a listener that fails at first, and sockets whose writes are counted.
+/// Tokio with a listener that fails at first, dials that take their time, and sockets whose writes are counted.
 #[derive(Clone, Default)]
 struct Watched {
     failures: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
+    delay: Duration,
 }
 
 struct WatchedListener(TokioListener, Watched);
@@ -42,6 +43,9 @@ impl Runtime for Watched {
     }
 
     async fn connect(&self, address: &Address) -> io::Result<WatchedIo> {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
         Ok(WatchedIo(Tokio.connect(address).await?, Arc::clone(&self.writes)))
     }
 
@@ -125,6 +129,29 @@ async fn failures_to_accept_are_waited_out() {
     }
     // 10 + 20 + 40 + 80 + 160 + 320 ms of virtual time.
     assert!(before.elapsed() >= Duration::from_millis(630), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn a_caller_in_a_hurry_takes_nobodys_connection_away() {
+    let (handler, _controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    let builder = || patient(Client::to(&server.address));
+    for builder in [
+        builder().multiplexed(1),
+        builder()
+            .transport(Transport::Grpc)
+            .grpc(GrpcOptions::default().connections(1)),
+    ] {
+        let slow = Watched {
+            delay: Duration::from_millis(100),
+            ..Watched::default()
+        };
+        let client = EchoClient(builder.build(slow).unwrap());
+        let hurried = client.echo("x").timeout(Duration::from_millis(10));
+        let (hurried, other) = bounded(async { tokio::join!(hurried, client.echo("y")) }).await;
+        assert!(hurried.unwrap_err().is_timeout());
+        assert_eq!(other.unwrap(), "y");
+    }
 }
 
 /// The rule that makes the difference (PERFORMANCE): one write per turn, whoever produced the answers.

@@ -1,5 +1,6 @@
 //! What the tests across crates share.
 
+pub mod http2;
 pub mod message;
 pub mod spec;
 pub mod strategies;

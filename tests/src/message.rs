@@ -252,7 +252,7 @@ fn text(bytes: &[u8]) -> Value {
     }
 }
 
-fn describe_fields(fields: &Fields) -> Value {
+pub(crate) fn describe_fields(fields: &Fields) -> Value {
     fields
         .0
         .iter()

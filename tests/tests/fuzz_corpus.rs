@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use kitewire_proto::wire::http2::PREFACE;
 use kitewire_testkit::fuzz;
-use kitewire_tests::vectors::{Step, folder};
+use kitewire_tests::vectors::{Step, folder, unhex};
+use serde_json::Value;
 
 type Target = (&'static str, fn(&[u8]));
 
@@ -39,6 +40,13 @@ const HTTP2: [Target; 3] = [
     ("http2_client", fuzz::http2_client),
 ];
 
+/// Targets whose seeds are messages and header fields, and frames behind five bytes of choices.
+const GRPC: [Target; 3] = [
+    ("grpc_codecs", fuzz::grpc_codecs),
+    ("grpc_server", fuzz::grpc_server),
+    ("grpc_client", fuzz::grpc_client),
+];
+
 /// Targets whose seeds are scripts of HTTP/2: one for each difference, with its name, and some without any.
 const SCRIPTS: [Target; 1] = [("http2_differential", fuzz::http2_differential)];
 
@@ -54,6 +62,7 @@ fn every_seed_passes() {
         .chain(TEXTS)
         .chain(BLOCKS)
         .chain(HTTP2)
+        .chain(GRPC)
         .chain(SCRIPTS)
         .chain(IDL)
     {
@@ -102,6 +111,7 @@ fn write_seeds() {
     }
     HPACK_SEEDS.into_iter().for_each(write_blocks);
     HTTP2_SEEDS.into_iter().for_each(write_http2);
+    GRPC_SEEDS.into_iter().for_each(write_grpc);
     for seed in seeds("http2_differential") {
         write_script(&seed);
     }
@@ -144,6 +154,16 @@ const HTTP2_SEEDS: [&str; 6] = [
     "metadata-unary",
     "pb-bidi",
     "raw-ping-abuse",
+];
+
+/// Files of `tests/vectors/grpc` with calls of every kind.
+const GRPC_SEEDS: [&str; 6] = [
+    "early-return",
+    "err-biz-extra",
+    "err-status-details",
+    "gzip-unary",
+    "metadata-unary",
+    "pb-bidi",
 ];
 
 /// Requests of every kind.
@@ -247,6 +267,41 @@ fn write_http2(file: &str) {
             write(target, file, &[&[0x80, 1, 2, 3, 4], frames].concat());
         }
     }
+}
+
+fn write_grpc(file: &str) {
+    let vectors = folder("grpc");
+    let vector = vectors
+        .iter()
+        .find(|vector| vector.file == format!("grpc/{file}.json"))
+        .expect("the vector is there");
+    for connection in vector.connections() {
+        for (from, target) in [("client", "grpc_server"), ("server", "grpc_client")] {
+            let (mut frames, mut parts) = (Vec::new(), Vec::new());
+            for step in connection.steps.iter().filter(|step| step.from == from) {
+                frames.extend(step.bytes.iter().flatten());
+                parts.extend(step.decoded.and_then(message_or_fields));
+            }
+            let frames = frames.strip_prefix(PREFACE).unwrap_or(&frames);
+            write(target, file, &[&[0x80, 1, 2, 3, 4], frames].concat());
+            for (index, part) in parts.into_iter().enumerate() {
+                write("grpc_codecs", &format!("{file}-{from}-{index}"), &part);
+            }
+        }
+    }
+}
+
+/// Body bytes, or lines of `name:value`.
+fn message_or_fields(decoded: &Value) -> Option<Vec<u8>> {
+    if let Some(data) = decoded["data_hex"].as_str() {
+        return Some(unhex(data)).filter(|data| !data.is_empty());
+    }
+    let headers = decoded["headers"].as_array()?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = headers
+        .iter()
+        .map(|pair| format!("{}:{}", text(&pair[0]), text(&pair[1])));
+    Some(lines.collect::<Vec<_>>().join("\n").into_bytes())
 }
 
 /// The same script for the connection alone.

@@ -9,6 +9,7 @@ use kitewire_proto::wire::grpc::{
 };
 use kitewire_proto::wire::{Codec, http2};
 use kitewire_proto::{BusinessStatus, MetaInfo, Output};
+use kitewire_testkit::fuzz;
 use kitewire_tests::vectors::{Connection, Step, folder, hex};
 use message::Compression;
 use proptest::collection::vec;
@@ -90,6 +91,14 @@ fn metainfo() -> impl Strategy<Value = MetaInfo> {
             meta.set_persistent(key, value);
         }
         meta
+    })
+}
+
+/// Header fields as lines of text.
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    fields().prop_map(|fields| {
+        let line = |field: Field<'_>| [field.name, b":", field.value].concat();
+        fields.iter().map(line).collect::<Vec<_>>().join(&b'\n')
     })
 }
 
@@ -255,6 +264,11 @@ proptest! {
         let path = Path::parse(text.as_bytes()).unwrap();
         let parts = (package.as_bytes(), service.as_bytes(), method.as_bytes());
         prop_assert_eq!((path.package, path.service, path.method), parts);
+    }
+
+    #[test]
+    fn codecs_take_anything(data in prop_oneof![bytes(), lines()]) {
+        fuzz::grpc_codecs(&data);
     }
 
     #[test]

@@ -170,6 +170,50 @@ fn tables_are_filled_in() {
     }
 }
 
+/// Each statement of the user's document has a row, and each test that a row names is there.
+#[test]
+fn every_promise_is_shown_or_explained() {
+    let mut tests = BTreeSet::new();
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).expect("sources are UTF-8");
+        let names = text
+            .lines()
+            .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
+        tests.extend(names.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+    }
+    let (mut next, mut missing) = (1, Vec::new());
+    for row in Spec::parse(SPEC).table("promises") {
+        let (first, last) = row[0].split_once('–').unwrap_or((row[0], row[0]));
+        let [first, last] = [first, last].map(|number| number.parse::<u32>().expect("a number"));
+        assert_eq!(first, next, "statements in order, each once");
+        next = last + 1;
+        let shown: Vec<&str> = row[2].split('`').skip(1).step_by(2).collect();
+        let is_test = |name: &&str| name.contains('_');
+        missing.extend(
+            shown
+                .iter()
+                .copied()
+                .filter(is_test)
+                .filter(|name| !tests.contains(*name)),
+        );
+        let own = format!("{first:02}");
+        let has_own = shown
+            .iter()
+            .any(|name| name.starts_with("promise") && name.split('_').any(|part| part == own));
+        assert_eq!(has_own, SHOWN.contains(&first), "{first}: {}", row[2]);
+    }
+    assert_eq!(next, 94);
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
+
+/// The statements that a test of their own shows.
+const SHOWN: [u32; 37] = [
+    4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 62, 63, 85,
+    86, 87, 88, 89, 91, 92, 93,
+];
+
 #[test]
 fn bytes_are_those_of_messages() {
     let spec = Spec::parse(SPEC);

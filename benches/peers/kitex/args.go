@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -11,8 +12,9 @@ import (
 type options struct {
 	role        string
 	addr        string
-	mux         bool
+	mode        string
 	concurrency int
+	depth       int
 	payload     int
 	warmup      time.Duration
 	duration    time.Duration
@@ -26,8 +28,9 @@ func parse() (options, error) {
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ContinueOnError)
 	addr := flags.String("addr", "", "where to listen or to connect to")
-	mode := flags.String("mode", "pingpong", "pingpong or mux")
-	concurrency := flags.Int("concurrency", 1, "calls in flight")
+	mode := flags.String("mode", "pingpong", "pingpong, mux, unary or bidi")
+	concurrency := flags.Int("concurrency", 1, "calls in flight, or open streams")
+	depth := flags.Int("depth", 1, "messages in flight on each stream")
 	payload := flags.Int("payload", 1024, "bytes in each direction")
 	warmup := flags.Int("warmup-ms", 300, "milliseconds to call before counting")
 	duration := flags.Int("duration-ms", 2000, "milliseconds to count")
@@ -35,14 +38,15 @@ func parse() (options, error) {
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return options{}, err
 	}
-	if *mode != "pingpong" && *mode != "mux" {
-		return options{}, fmt.Errorf("-mode: pingpong or mux, not %s", *mode)
+	if !slices.Contains([]string{"pingpong", "mux", "unary", "bidi"}, *mode) {
+		return options{}, fmt.Errorf("-mode: pingpong, mux, unary or bidi, not %s", *mode)
 	}
 	return options{
 		role:        os.Args[1],
 		addr:        *addr,
-		mux:         *mode == "mux",
+		mode:        *mode,
 		concurrency: *concurrency,
+		depth:       *depth,
 		payload:     *payload,
 		warmup:      time.Duration(*warmup) * time.Millisecond,
 		duration:    time.Duration(*duration) * time.Millisecond,

@@ -32,7 +32,10 @@ func (w *window) admit(now time.Time) bool {
 	return now.Before(w.until)
 }
 
-// counts says whether a call that ended at this time counts.
-func (w *window) counts(end time.Time) bool {
-	return w.until.IsZero() || !end.Before(w.begin) && end.Before(w.until)
+// record counts a call that began at start and has just ended, if it ended inside the window.
+func (w *window) record(latencies *histogram, start time.Time) {
+	end := time.Now()
+	if w.until.IsZero() || !end.Before(w.begin) && end.Before(w.until) {
+		latencies.record(end.Sub(start))
+	}
 }

@@ -1,22 +1,26 @@
 //! `memory`: heap of a server per idle connection, after one call on each.
 //!
-//! The server runs in this process, on a counting allocator; `memory client ADDRESS COUNT` is the other process.
+//! The server runs in this process, on a counting allocator; `memory client PROTOCOL ADDRESS COUNT` is the other process.
 
 use std::alloc::System;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 
-use kitewire::{Address, Server, Tokio};
+use bytes::{Bytes, BytesMut};
+use kitewire::prost::Message;
+use kitewire::{Address, Code, Codec, MethodKind, Server, Tokio};
 use kitewire_benches::Failure;
-use kitewire_benches::aims::IDLE_CONNECTION;
+use kitewire_benches::aims::{Bound, IDLE_CONNECTION, IDLE_GRPC_CONNECTION};
+use kitewire_benches::chat::{ChatServer, Chatting, Line};
 use kitewire_benches::echo::{EchoServer, Echoing};
 use kitewire_benches::engine::{self, Head};
 use kitewire_benches::process::Running;
 use kitewire_benches::summary::Thousands;
-use kitewire_proto::ServerConnection;
 use kitewire_proto::thrift::Text;
+use kitewire_proto::{Instant, ServerConnection, Transmit, grpc};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -25,13 +29,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match words[..] {
-        [] => report(CONNECTIONS),
-        ["--connections", count] => count.parse().map_err(Failure::from).and_then(report),
-        ["client", address, count] => hold(address, count),
-        _ => Err("memory [--connections N]".into()),
-    };
-    match done {
+    match run(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
@@ -40,7 +38,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn report(wanted: u64) -> Result<(), Failure> {
+fn run(words: &[&str]) -> Result<(), Failure> {
+    if let ["client", protocol, address, count] = words {
+        return hold(Protocol::from_name(protocol)?, address.parse()?, count.parse()?);
+    }
+    let (mut connections, mut protocols) = (CONNECTIONS, Protocol::ALL.to_vec());
+    for option in words.chunks(2) {
+        match option {
+            ["--connections", count] => connections = count.parse()?,
+            ["--protocol", name] => protocols = vec![Protocol::from_name(name)?],
+            _ => return Err("memory [--connections N] [--protocol ttheader|grpc]".into()),
+        }
+    }
+    report(connections, &protocols)
+}
+
+fn report(wanted: u64, protocols: &[Protocol]) -> Result<(), Failure> {
     let files = rlimit::increase_nofile_limit(wanted + FILES)?;
     let connections = wanted.min(files.saturating_sub(FILES));
     if connections < wanted {
@@ -54,26 +67,71 @@ fn report(wanted: u64) -> Result<(), Failure> {
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let (floor, ours) = runtime.block_on(async {
-        let floor = measure(connections, bare_server().await?).await?;
-        let ours = measure(connections, our_server().await?).await?;
-        Ok::<_, Failure>((floor, ours))
-    })?;
     println!("{:<56} {:>9} {:>12}", "", "bytes", "allocations");
     let line = |what: &str, share: Share| println!("{what:<56} {:>9.0} {:>12.2}", share.bytes, share.blocks);
-    line("right after the call", ours.fresh);
-    line("idle", ours.idle);
-    println!(
-        "    aim: {IDLE_CONNECTION} bytes: {}",
-        IDLE_CONNECTION.verdict(ours.idle.bytes)
-    );
-    line("of it tokio's: a task that only holds its socket", floor.idle);
-    println!(
-        "{:<56} {:>9}",
-        "of it the core's `ServerConnection` by itself",
-        size_of::<ServerConnection>()
-    );
+    for &protocol in protocols {
+        let shares = runtime.block_on(async { measure(connections, our_server().await?, protocol).await })?;
+        line(&format!("{}, right after the call", protocol.title()), shares.fresh);
+        line(&format!("{}, idle", protocol.title()), shares.idle);
+        let aim = protocol.aim();
+        println!("    aim: {aim} bytes: {}", aim.verdict(shares.idle.bytes));
+        let core = format!("of it the core's `{}` by itself", protocol.connection());
+        println!("{core:<56} {:>9}", protocol.connection_size());
+    }
+    let floor = runtime.block_on(async { measure(connections, bare_server().await?, Protocol::TtHeader).await })?;
+    line("tokio's part: a task that only holds its socket", floor.idle);
     Ok(())
+}
+
+/// What a connection speaks.
+#[derive(Clone, Copy)]
+enum Protocol {
+    TtHeader,
+    Grpc,
+}
+
+impl Protocol {
+    const ALL: [Self; 2] = [Self::TtHeader, Self::Grpc];
+
+    fn from_name(name: &str) -> Result<Self, Failure> {
+        let known = Self::ALL.into_iter().find(|known| known.name() == name);
+        known.ok_or_else(|| format!("no protocol {name}").into())
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::TtHeader => "ttheader",
+            Self::Grpc => "grpc",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::TtHeader => "TTHeader",
+            Self::Grpc => "gRPC",
+        }
+    }
+
+    const fn aim(self) -> Bound {
+        match self {
+            Self::TtHeader => IDLE_CONNECTION,
+            Self::Grpc => IDLE_GRPC_CONNECTION,
+        }
+    }
+
+    const fn connection(self) -> &'static str {
+        match self {
+            Self::TtHeader => "ServerConnection",
+            Self::Grpc => "grpc::Connection",
+        }
+    }
+
+    const fn connection_size(self) -> usize {
+        match self {
+            Self::TtHeader => size_of::<ServerConnection>(),
+            Self::Grpc => size_of::<grpc::Connection>(),
+        }
+    }
 }
 
 /// What the heap held, per connection.
@@ -89,13 +147,13 @@ struct Shares {
 }
 
 /// Opens connections from another process, with one call on each, and looks at the heap before and after.
-async fn measure(connections: u64, address: SocketAddr) -> Result<Shares, Failure> {
+async fn measure(connections: u64, address: SocketAddr, protocol: Protocol) -> Result<Shares, Failure> {
     // What the first connections bring into being is there once, whatever their number.
-    let first = client(address, WARM_UP).await?;
+    let first = client(address, WARM_UP, protocol).await?;
     drop(first);
     tokio::time::sleep(IDLE).await;
     let before = heap();
-    let client = client(address, connections).await?;
+    let client = client(address, connections, protocol).await?;
     let share = |now: Heap| Share {
         bytes: (now.bytes - before.bytes) / connections as f64,
         blocks: (now.blocks - before.blocks) / connections as f64,
@@ -108,10 +166,15 @@ async fn measure(connections: u64, address: SocketAddr) -> Result<Shares, Failur
 }
 
 /// A process that holds so many connections; they have all made their call.
-async fn client(address: SocketAddr, connections: u64) -> Result<Running, Failure> {
+async fn client(address: SocketAddr, connections: u64, protocol: Protocol) -> Result<Running, Failure> {
     tokio::task::spawn_blocking(move || {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["client", &address.to_string(), &connections.to_string()]);
+        command.args([
+            "client",
+            protocol.name(),
+            &address.to_string(),
+            &connections.to_string(),
+        ]);
         let client = Running::start(command)?;
         client.line(Duration::from_secs(120))?;
         Ok(client)
@@ -136,6 +199,7 @@ fn heap() -> Heap {
 async fn our_server() -> Result<SocketAddr, Failure> {
     let bound = Server::new(Tokio)
         .register(EchoServer::new(Echoing))
+        .register(ChatServer::new(Chatting))
         .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await?;
     let Address::Tcp(address) = bound.local_addr()? else {
@@ -169,23 +233,71 @@ fn echo(stream: &tokio::net::TcpStream) -> io::Result<()> {
 }
 
 /// The other process: connections with one call on each, held until this is killed.
-fn hold(address: &str, count: &str) -> Result<(), Failure> {
-    let (address, count): (SocketAddr, u64) = (address.parse()?, count.parse()?);
+fn hold(protocol: Protocol, address: SocketAddr, count: u64) -> Result<(), Failure> {
+    let call = match protocol {
+        Protocol::TtHeader => call_over_ttheader,
+        Protocol::Grpc => call_over_grpc,
+    };
     rlimit::increase_nofile_limit(count + FILES)?;
-    let request = engine::request_of(Head::Named, Text::from("x".repeat(PAYLOAD)))?;
     let mut held = Vec::new();
     for _ in 0..count {
         let mut stream = TcpStream::connect(address)?;
-        stream.write_all(&request)?;
-        let mut answer = [0; 4096];
-        if stream.read(&mut answer)? == 0 {
-            return Err("the server closed a connection".into());
-        }
+        call(&mut stream)?;
         held.push(stream);
     }
     println!("ready");
     loop {
         std::thread::park();
+    }
+}
+
+fn call_over_ttheader(stream: &mut TcpStream) -> Result<(), Failure> {
+    stream.write_all(&engine::request_of(Head::Named, Text::from("x".repeat(PAYLOAD)))?)?;
+    read(stream, &mut BytesMut::new())
+}
+
+/// Drives the client's side of our core until its call has ended.
+fn call_over_grpc(stream: &mut TcpStream) -> Result<(), Failure> {
+    let now = Instant::ZERO;
+    let mut connection = grpc::Connection::client(Arc::default(), now);
+    let request = grpc::Request::new("chat", "Chat", "Say", Codec::Protobuf, MethodKind::Unary);
+    let call = connection.open(now, &request)?;
+    let line = Line {
+        text: "x".repeat(PAYLOAD),
+    };
+    let mut sender = connection.sender(call)?;
+    sender.send(&Bytes::from(line.encode_to_vec()))?;
+    sender.finish()?;
+    let (mut input, mut out) = (BytesMut::new(), Transmit::new());
+    let mut is_over = false;
+    loop {
+        while let Some(event) = connection.poll_event() {
+            is_over |= matches!(event, grpc::Event::Ended { .. } | grpc::Event::Closed { .. });
+        }
+        while connection.poll_transmit(now, &mut out) {
+            stream.write_all(&out.to_vec())?;
+            out.advance(out.len());
+        }
+        if is_over {
+            break;
+        }
+        read(stream, &mut input)?;
+        connection.receive(now, &mut input);
+    }
+    match connection.outcome(call) {
+        Some(outcome) if outcome.status.code == Code::OK => Ok(()),
+        outcome => Err(format!("the call ended with {outcome:?}").into()),
+    }
+}
+
+fn read(stream: &mut TcpStream, input: &mut BytesMut) -> Result<(), Failure> {
+    let mut bytes = [0; 4096];
+    match stream.read(&mut bytes)? {
+        0 => Err("the server closed a connection".into()),
+        len => {
+            input.extend_from_slice(&bytes[..len]);
+            Ok(())
+        }
     }
 }
 

@@ -2,22 +2,20 @@
 
 use std::process::ExitCode;
 
-use kitewire_benches::pingpong::{self, options};
+use kitewire_benches::aims;
+use kitewire_benches::cases::Case;
+use kitewire_benches::comparison::Comparison;
+use kitewire_benches::peers::Peer;
 
 fn main() -> ExitCode {
-    let done = match options::Options::from_env() {
-        Ok(Some(options)) => pingpong::main(&options),
-        Ok(None) => {
-            print!("{}", options::HELP);
-            Ok(())
-        }
-        Err(failure) => Err(failure),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
-    }
+    PING_PONG.run()
 }
+
+const PING_PONG: Comparison = Comparison {
+    about: "Measures the ping-pong echo of kitewire beside raw TCP, volo and Kitex.",
+    title: "Echo of 1 KiB",
+    peers: &[Peer::Raw, Peer::Kitewire, Peer::Volo, Peer::Kitex],
+    cases: &Case::PING_PONG,
+    aims: &aims::PING_PONG,
+    protocol: "ttheader",
+};

@@ -41,7 +41,7 @@ pub(super) struct Programs {
 impl Programs {
     pub(super) fn build() -> Result<Self, Failure> {
         eprintln!("building ...");
-        let folder = peers::build_http2()?;
+        let folder = peers::build_peer("http2")?;
         Ok(Self { folder })
     }
 

@@ -11,7 +11,7 @@ use super::calls::{Call, Ending, Phase};
 use super::gzip::Gzip;
 use super::inbox::{Encoding, Inbox};
 use super::receive::has_single_answer;
-use super::{Connection, Event, StreamId};
+use super::{Connection, Event, Receiver, StreamId};
 use crate::config::Switch;
 use crate::error::CloseReason;
 use crate::http::{FieldKind, Fields};
@@ -162,9 +162,11 @@ impl Connection {
         if !has_single_answer {
             return self.events.push_back(Event::Readable { id });
         }
-        // There is nothing to pull before the end, but an answer above the window has to be moved out of the way.
-        if let Ok(receiver) = self.receiver(id) {
-            receiver.pull();
+        // There is nothing to pull before the end, but an answer above the window has to be moved out of the way, and so
+        // has one that is whole: what follows it is told only when nothing lies in front.
+        if let Some(key) = self.calls.find(id) {
+            self.set_aside(key);
+            Receiver::new(self, key).pull();
         }
     }
 

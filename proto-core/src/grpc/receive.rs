@@ -170,6 +170,21 @@ impl Connection {
         Some(message)
     }
 
+    /// Client: takes a single answer that lies in the stream out of it, if there is room.
+    pub(super) fn set_aside(&mut self, key: Key) {
+        let Look::InPlace { skip, len } = self.look(key) else {
+            return;
+        };
+        let room = self.config.max_messages.saturating_sub(self.held);
+        if let Some(call) = self.calls.at(key).filter(|_| len <= room)
+            && let Ok(mut receiver) = self.http2.receiver(call.id)
+        {
+            receiver.consume(skip);
+            let message = receiver.take(len);
+            self.keep(key, message);
+        }
+    }
+
     fn keep(&mut self, key: Key, message: Bytes) -> Look {
         let Some(call) = self.calls.at_mut(key) else {
             return Look::Failed;
@@ -270,7 +285,7 @@ impl Connection {
 
     /// There is no message; whether there will be one.
     fn nothing_to_pull<'a>(&mut self, key: Key) -> Pull<'a> {
-        let Some(call) = self.calls.at(key) else {
+        let Some(call) = self.calls.at_mut(key) else {
             return Pull::Failed;
         };
         let Ok(receiver) = self.http2.receiver(call.id) else {
@@ -278,7 +293,11 @@ impl Connection {
         };
         let cut = call.inbox.is_cut(receiver.unread());
         match &call.ending {
-            Some(ending) if !ending.is_ok() => Pull::Failed,
+            Some(ending) if !ending.is_ok() => {
+                // What comes behind a deadline comes too late.
+                call.inbox.broken = true;
+                Pull::Failed
+            }
             None if !receiver.is_whole() => Pull::Empty,
             _ if cut => {
                 self.break_inbox(key, Status::new(Code::INTERNAL, "unexpected EOF"));

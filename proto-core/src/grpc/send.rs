@@ -89,20 +89,14 @@ impl Connection {
         }
         let limit = self.config.max_sent_message;
         let mut sender = self.http2.sender(id).map_err(|_| SendError::Over)?;
-        if sender.capacity() == 0 {
-            // Says why, and notes who waits.
-            sender.push(&[], Finish::Later).map_err(stream_error)?;
-        }
+        sender.check_room().map_err(stream_error)?;
         let out = &mut self.scratch;
         encode(out, message, limit)?;
         if compression == Compression::Compressed {
             self.gzip.pack(out);
         }
-        let sent = sender.push_output(out).map_err(stream_error);
-        if sent.is_err() {
-            clear(out);
-        }
-        sent
+        sender.put_output(out);
+        Ok(())
     }
 
     pub(super) fn send_header(&mut self, key: Key, metadata: &Fields) -> Result<(), SendError> {
@@ -167,12 +161,6 @@ fn encode(out: &mut Output, message: &dyn EncodeBody, limit: u32) -> Result<(), 
         EncodeError::FrameTooLarge(length) => SendError::TooLarge { length, limit },
         error => SendError::Encode(error),
     })
-}
-
-fn clear(out: &mut Output) {
-    let (arena, shared) = out.parts();
-    arena.clear();
-    shared.clear();
 }
 
 fn stream_error(error: http2::SendError) -> SendError {

@@ -95,7 +95,7 @@ impl Connection {
 
     #[inline]
     pub(super) fn give_back_connection(&mut self, len: usize) {
-        if let Some(increment) = self.recv_window.give_back(len) {
+        if let Some(increment) = self.recv_window.give_back_shared(len) {
             self.announce(StreamId::CONNECTION, increment);
         }
     }

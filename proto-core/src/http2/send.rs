@@ -301,18 +301,27 @@ impl<'a> SendHalf<'a> {
     #[inline]
     pub fn push_output(&mut self, output: &mut Output) -> Result<(), SendError> {
         self.check_room()?;
+        self.put_output(output);
+        Ok(())
+    }
+
+    /// [`Self::push_output`] after a [`Self::check_room`].
+    #[inline]
+    pub(crate) fn put_output(&mut self, output: &mut Output) {
         let (arena, shared) = output.parts();
         let mut at = 0;
-        for (end, bytes) in shared.drain(..) {
-            let before = arena.get(at..end).unwrap_or(&[]);
-            self.connection.send_data(self.key, before, None, Finish::Later);
-            self.connection.send_data(self.key, &bytes, Some(&bytes), Finish::Later);
-            at = end;
+        // Almost always there are none, and to drain none is not free.
+        if !shared.is_empty() {
+            for (end, bytes) in shared.drain(..) {
+                let before = arena.get(at..end).unwrap_or(&[]);
+                self.connection.send_data(self.key, before, None, Finish::Later);
+                self.connection.send_data(self.key, &bytes, Some(&bytes), Finish::Later);
+                at = end;
+            }
         }
         let rest = arena.get(at..).unwrap_or(&[]);
         self.connection.send_data(self.key, rest, None, Finish::Later);
         arena.clear();
-        Ok(())
     }
 
     /// Says that no more will come. The end goes with the last DATA frame if that is still here, else with an empty one.
@@ -364,9 +373,9 @@ impl<'a> SendHalf<'a> {
         Ok((stream.id, stream.check(act)?))
     }
 
-    /// Whether a push has its place now, and room.
+    /// Whether a push has its place now, and room. Notes who waits for it.
     #[inline]
-    fn check_room(&mut self) -> Result<(), SendError> {
+    pub(crate) fn check_room(&mut self) -> Result<(), SendError> {
         let connection = &mut *self.connection;
         let stream = connection.streams.get_mut(self.key).ok_or(SendError::Closed)?;
         stream.check(Act::Data)?;

@@ -94,11 +94,30 @@ impl RecvWindow {
         if self.returned < self.worth {
             return None;
         }
-        let increment = std::mem::take(&mut self.returned);
-        self.left = self.left.saturating_add(i64::from(increment));
-        Some(increment)
+        Some(self.announce())
+    }
+
+    /// As [`Self::give_back`], for a window that streams share: bytes that one of them holds may stay there for ever, and
+    /// what the others take has to count all the same when the peer has less than that left.
+    #[inline]
+    pub(super) fn give_back_shared(&mut self, len: usize) -> Option<u32> {
+        let increment = self.give_back(len);
+        if increment.is_none() && self.returned >= WORTH_A_FRAME && i64::from(self.returned) >= self.left {
+            return Some(self.announce());
+        }
+        increment
+    }
+
+    const fn announce(&mut self) -> u32 {
+        let increment = self.returned;
+        self.returned = 0;
+        self.left = self.left.saturating_add(increment as i64);
+        increment
     }
 }
+
+/// Bytes that are worth an update of their own when the peer has few left to send.
+const WORTH_A_FRAME: u32 = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -133,6 +152,19 @@ mod tests {
         assert_eq!(window.give_back(1), Some(50));
         assert!(window.allows(50, 0) && !window.allows(51, 0));
         assert_eq!(window.give_back(0), None);
+    }
+
+    #[test]
+    fn a_shared_window_is_given_back_although_much_of_it_is_held() {
+        let mut window = RecvWindow::new(100_000);
+        window.take(100_000);
+        assert_eq!(window.give_back_shared(8_000), None);
+        assert_eq!(window.give_back_shared(1_000), Some(9_000));
+        assert_eq!(window.give_back_shared(8_999), None, "as much is left");
+        assert_eq!(window.give_back_shared(1), Some(9_000));
+        let mut window = RecvWindow::new(100_000);
+        window.take(40_000);
+        assert_eq!(window.give_back_shared(40_000), None, "the peer has enough");
     }
 
     #[test]

@@ -83,8 +83,9 @@ impl<C: Carrier> Lanes<C> {
         }
     }
 
-    /// The next lane to `address`; dials it if nobody has, with as much patience as told.
-    pub(crate) fn find(&self, address: &Address, patience: impl FnOnce() -> Duration) -> Found<C> {
+    /// The next lane to `address`; dials it if nobody has, with as much patience as told. Others may come to wait for the
+    /// same dial, so the time that one caller has left is no measure for it.
+    pub(crate) fn find(&self, address: &Address, patience: Duration) -> Found<C> {
         if *address == self.main.address {
             return self.find_in(&self.main, patience);
         }
@@ -122,7 +123,7 @@ impl<C: Carrier> Lanes<C> {
         }
     }
 
-    fn find_in(&self, group: &Arc<Group<C>>, patience: impl FnOnce() -> Duration) -> Found<C> {
+    fn find_in(&self, group: &Arc<Group<C>>, patience: Duration) -> Found<C> {
         let index = match group.lanes.len() {
             1 => 0,
             lanes => group.next.fetch_add(1, Ordering::Relaxed) % lanes,
@@ -135,7 +136,7 @@ impl<C: Carrier> Lanes<C> {
                 let dialling = Arc::new(Dialling::new());
                 *lane = Lane::Dialing(Arc::clone(&dialling));
                 drop(lane);
-                self.dial(group, index, &dialling, patience());
+                self.dial(group, index, &dialling, patience);
                 Found::Dialing(dialling)
             }
         }

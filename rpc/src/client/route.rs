@@ -131,7 +131,7 @@ fn poll_multiplexed(
             }
             MuxCall::Start { tries } => {
                 let tries = *tries;
-                match lanes.find(head.address, || head.dial_patience(connector.now())) {
+                match lanes.find(head.address, head.connect_timeout) {
                     Found::Open(connection) => (connection, tries),
                     Found::Dialing(dialling) => {
                         *call = MuxCall::Dialing {

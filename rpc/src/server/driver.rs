@@ -160,7 +160,8 @@ impl<R: Runtime> Line<R> {
             Exchanged::Other(other) => return Turn::Other(other),
         };
         self.link.set_calls(engine.open_calls());
-        if engine.is_drained() {
+        // Where there is more to do, its end may still have to be told.
+        if engine.is_drained() && !(more && engine.closed().is_none()) {
             return Turn::Over(self.end(engine, now, cx));
         }
         if more {
@@ -209,10 +210,10 @@ impl<R: Runtime> Line<R> {
             if spent {
                 return Exchanged::Part;
             }
-            // Room for output ends a pause, and sending the last byte can end the connection.
+            // Room for output ends a pause. The connection can end with its last byte, or where there is none to send.
             let resumed = demand == Demand::Pause && engine.read_demand() != Demand::Pause;
             let ended = engine.is_drained() && engine.closed().is_none();
-            if !wrote || !(resumed || ended || told) {
+            if !ended && !(wrote && (resumed || told)) {
                 return Exchanged::All;
             }
         }

@@ -95,8 +95,7 @@ impl Hub {
             && let Ok(mut sender) = state.connection.sender(id)
         {
             match sender.send(message) {
-                // Nobody waits for it any more.
-                Ok(()) | Err(SendError::Over) => {}
+                Ok(()) => {}
                 Err(SendError::Full) => {
                     _stale = wait(&mut state.watches.of(id).sending, cx);
                     return Poll::Pending;

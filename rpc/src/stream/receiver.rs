@@ -97,7 +97,14 @@ impl<T> Receiver<T> {
             Phase::Malformed(error) => return Poll::Ready(Err(self.malformed(error))),
         }
         let (id, decode) = (self.stream.id(), self.decode);
-        match self.stream.poll(|hub| hub.poll_recv(id, cx, decode)) {
+        let polled = self.stream.poll(|hub| hub.poll_recv(id, cx, decode));
+        if polled.is_ready()
+            && let Some(patience) = &mut self.patience
+        {
+            // The next message is waited for anew.
+            patience.begin();
+        }
+        match polled {
             Poll::Ready(Ok(Ok(Some(message)))) => Poll::Ready(Ok(Some(message))),
             Poll::Ready(Ok(Ok(None))) => {
                 self.phase = Phase::Ended;

@@ -47,10 +47,10 @@ struct World {
 
 /// One direction of the connection.
 #[derive(Debug, Default)]
-struct Wire {
-    out: Transmit,
+pub(super) struct Wire {
+    pub(super) out: Transmit,
     /// What has arrived and is not taken in.
-    input: BytesMut,
+    pub(super) input: BytesMut,
 }
 
 #[derive(Debug, Default)]
@@ -318,7 +318,8 @@ impl World {
 }
 
 impl Wire {
-    fn arrive(&mut self, len: usize) {
+    /// Up to `len` bytes of what was sent arrive.
+    pub(super) fn arrive(&mut self, len: usize) {
         let bytes = self.out.to_vec();
         let len = bytes.len().min(len);
         self.input.extend_from_slice(&bytes[..len]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kitewire::{Call, Error, ExceptionType};
+use kitewire::{Call, Error, ExceptionType, Receiver, Sender};
 
 pub(crate) mod pp {
     kitewire::include_idl!("pingpong");
@@ -184,6 +184,19 @@ impl multi::ServiceA for Named {
         Ok(multi::Resp {
             msg: self.answer(&req.msg),
         })
+    }
+
+    async fn bidi_a(
+        &self,
+        _call: &Call,
+        mut requests: Receiver<multi::Req>,
+        mut out: Sender<multi::Resp>,
+    ) -> Result<(), Error> {
+        while let Some(req) = requests.recv().await? {
+            let msg = self.answer(&req.msg);
+            out.send(multi::Resp { msg }).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A real server of ours, built with the recorded server's options, gives the recorded answers.
 
 mod compare;
+mod grpc;
 mod handlers;
 mod ours;
 mod server;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kitewire::bytes::Bytes;
-use kitewire::{Call, Codec, Error, Multiplex, Registration, Server, ServerHandle, Switch, UnknownHandler};
+use kitewire::{
+    Call, Codec, Error, Multiplex, Receiver, Registration, Sender, Server, ServerHandle, Switch, UnknownHandler,
+};
 use kitewire_tokio::Tokio;
 use serde_json::Value;
 
@@ -42,6 +44,11 @@ pub(crate) async fn start(options: &Value) -> Running {
     if flag("unknown_handler") {
         server = server.unknown_handler(Unknown);
     }
+    run(server).await
+}
+
+/// Starts `server`.
+pub(crate) async fn run(server: Server<Tokio>) -> Running {
     let bound = server
         .bind("127.0.0.1:0")
         .await
@@ -75,7 +82,7 @@ fn service(name: &str) -> Registration {
     }
 }
 
-/// Answers every call with a result of msg "U".
+/// Answers every call with a result of msg "U", and a stream with its first message.
 struct Unknown;
 
 impl UnknownHandler for Unknown {
@@ -84,5 +91,17 @@ impl UnknownHandler for Unknown {
             Codec::Thrift => Bytes::from_static(b"\x0c\0\0\x0b\0\x01\0\0\0\x01U\0\0"),
             Codec::Protobuf => Bytes::from_static(b"\x0a\x01U"),
         })
+    }
+
+    async fn handle_stream(
+        &self,
+        _call: &Call,
+        mut messages: Receiver<Bytes>,
+        mut out: Sender<Bytes>,
+    ) -> Result<(), Error> {
+        match messages.recv().await? {
+            Some(message) => out.send(message).await,
+            None => Ok(()),
+        }
     }
 }

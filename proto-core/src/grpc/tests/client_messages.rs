@@ -107,6 +107,22 @@ fn one_answer_waits_for_the_end_and_a_second_one_does_not() {
 }
 
 #[test]
+fn a_second_answer_that_comes_by_itself_is_not_waited_for_either() {
+    for kind in [Unary, ClientStreaming] {
+        let mut rig = Rig::new();
+        let id = rig.ask(kind);
+        rig.respond(id, &ok());
+        rig.push(id, &framed(0, b"one"));
+        assert_eq!(rig.story(), ["header"]);
+        rig.push(id, &framed(0, b"two"));
+        assert_eq!(rig.story(), [VIOLATION]);
+        assert_eq!(rig.reset_seen(), Some(ErrorCode::CANCEL));
+        rig.client.release(id);
+        assert_eq!(rig.client.usage(), 0);
+    }
+}
+
+#[test]
 fn streams_of_answers_end_with_their_status() {
     for kind in [ServerStreaming, BidirectionalStreaming] {
         for (code, end) in [("0", "ended 0 "), ("7", "ended 7 ")] {

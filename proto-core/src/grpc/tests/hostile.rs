@@ -18,6 +18,7 @@ const HELLO: &[u8] = b"\0\0\0\0\x05hello";
 const END: Flags = Flags::END_STREAM;
 const ON: Flags = Flags::NONE;
 
+/// SPEC GMS-3.
 #[test]
 fn a_length_that_is_too_large_is_refused_with_its_prefix() {
     for length in [16 * 1024 * 1024 + 1, u32::MAX] {
@@ -39,6 +40,7 @@ fn a_length_that_is_too_large_is_refused_with_its_prefix() {
     }
 }
 
+/// SPEC GMS-3.
 #[test]
 fn a_length_that_is_not_kept_takes_no_memory() {
     let mut raw = Raw::new(|_| {});
@@ -58,6 +60,7 @@ fn a_length_that_is_not_kept_takes_no_memory() {
     raw.good_call(id(201));
 }
 
+/// SPEC GMS-11.
 #[test]
 fn messages_that_trickle_in_are_overdue() {
     for (method, waits) in KINDS {
@@ -87,7 +90,7 @@ fn messages_that_trickle_in_are_overdue() {
     }
 }
 
-/// A MiB that inflates to a GiB: the same compressed block again and again.
+/// SPEC GMS-6. A MiB that inflates to a GiB: the same compressed block again and again.
 #[test]
 fn a_compressed_bomb_goes_off_at_the_limit() {
     let mut zeros = DeflateEncoder::new(Vec::new(), Compression::best());
@@ -117,6 +120,7 @@ fn a_compressed_bomb_goes_off_at_the_limit() {
     }
 }
 
+/// SPEC GMS-7, SPEC GMS-8.
 #[test]
 fn compression_that_was_not_agreed_on_fails_the_call() {
     let not_found = "200 13 kitex compression algorithm not found";
@@ -149,6 +153,7 @@ fn compression_that_was_not_agreed_on_fails_the_call() {
 
 const HELLO_FLAGGED: &[u8] = b"\x01\0\0\0\x05hello";
 
+/// SPEC GRQ-8.
 #[test]
 fn timeouts_that_are_none_are_named() {
     for value in [
@@ -186,6 +191,7 @@ fn timeouts_that_are_none_are_named() {
     raw.is_idle();
 }
 
+/// SPEC GMD-2.
 #[test]
 fn binary_fields_of_the_protocol_are_base64() {
     for name in ["grpc-tags-bin", "grpc-trace-bin", "grpc-status-details-bin"] {
@@ -204,6 +210,7 @@ fn binary_fields_of_the_protocol_are_base64() {
     assert_eq!(raw.opened, [id(1)], "the application's own is dropped");
 }
 
+/// SPEC GRQ-2.
 #[test]
 fn what_only_looks_like_a_call_gets_http() {
     for (method, content_type, expected) in [
@@ -239,6 +246,7 @@ fn what_only_looks_like_a_call_gets_http() {
     }
 }
 
+/// SPEC GMS-9.
 #[test]
 fn requests_without_messages_are_told_apart() {
     for (method, waits) in KINDS {
@@ -276,6 +284,7 @@ fn requests_without_messages_are_told_apart() {
     }
 }
 
+/// SPEC GBD-1.
 #[test]
 fn what_comes_behind_the_end_breaks_its_stream_and_no_other() {
     for (method, _) in KINDS {
@@ -298,6 +307,7 @@ fn what_comes_behind_the_end_breaks_its_stream_and_no_other() {
     }
 }
 
+/// SPEC GRQ-12.
 #[test]
 fn trailers_of_a_client_end_its_request() {
     for (method, _) in KINDS {
@@ -324,7 +334,7 @@ fn trailers_of_a_client_end_its_request() {
     }
 }
 
-/// A reset behind every byte of a request, and behind each step of its answer.
+/// SPEC GBD-1. A reset behind every byte of a request, and behind each step of its answer.
 #[test]
 fn a_reset_at_any_point_leaves_nothing_behind() {
     for (method, waits) in KINDS {
@@ -393,6 +403,27 @@ fn nothing_is_told_of_a_call_behind_its_end() {
     }
 }
 
+/// SPEC GCL-5. A caller that goes on sending when its time is up: what failed stays failed.
+#[test]
+fn messages_behind_the_deadline_come_too_late() {
+    let mut raw = Raw::new(|_| {});
+    raw.open(id(1), "both", &[("grpc-timeout", "1S")]);
+    raw.data(id(1), HELLO, ON);
+    raw.wait(Duration::from_secs(2));
+    raw.data(id(1), &HELLO[..7], ON);
+    let mut pulled = || format!("{:?}", raw.server.receiver(id(1)).unwrap().pull());
+    assert_eq!(
+        [pulled(), pulled()],
+        ["Message(Message([104, 101, 108, 108, 111]))", "Failed"]
+    );
+    raw.data(id(1), &HELLO[7..], END);
+    assert!(matches!(raw.server.receiver(id(1)).unwrap().pull(), Pull::Failed));
+    raw.finish(id(1));
+    raw.is_idle();
+    raw.good_call(id(3));
+}
+
+/// SPEC GLM-2.
 #[test]
 fn partial_messages_share_the_connections_memory() {
     const MOST: usize = 600_000;

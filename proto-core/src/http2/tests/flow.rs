@@ -64,6 +64,31 @@ fn an_unread_body_holds_no_more_than_its_window() {
 }
 
 #[test]
+fn a_reader_goes_on_beside_streams_that_nobody_reads() {
+    let config = Config {
+        stream_window: 100_000,
+        connection_window: Some(250_000),
+        ..Config::default()
+    };
+    let mut pair = Pair::with(Config::default(), config);
+    let body = Bytes::from(vec![0; 100_000]);
+    for _ in 0..2 {
+        let id = pair.open(Finish::Later);
+        pair.client
+            .sender(id)
+            .unwrap()
+            .push_bytes(&body, Finish::Later)
+            .unwrap();
+        pair.carry();
+        assert_eq!(pair.server.receiver(id).unwrap().unread(), 100_000);
+    }
+    // What is left is less than half of the connection's window.
+    let body = Bytes::from(vec![7; 300_000]);
+    let id = pair.open(Finish::Later);
+    assert_eq!(upload(&mut pair, id, &body), body);
+}
+
+#[test]
 fn a_full_queue_takes_nothing_and_tells_when_there_is_room() {
     let mut pair = Pair::new();
     let id = pair.open(Finish::Later);

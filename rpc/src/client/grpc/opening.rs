@@ -69,6 +69,7 @@ pub(crate) struct Begun {
 }
 
 impl Wanted<'_> {
+    /// How long a dial for nobody else may take.
     fn patience(&self, now: Instant) -> Duration {
         match self.request.deadline {
             Some(deadline) => deadline.saturating_since(now).min(self.connect_timeout),
@@ -157,13 +158,13 @@ impl Opening {
     }
 
     fn find(&mut self, grpc: &Grpc, wanted: &Wanted<'_>) -> Stage {
-        let patience = || wanted.patience(grpc.connector.now());
         if grpc.keep == Keep::Closed {
-            let (group, dialling) = grpc.lanes.dial_alone(wanted.address, patience());
+            let patience = wanted.patience(grpc.connector.now());
+            let (group, dialling) = grpc.lanes.dial_alone(wanted.address, patience);
             self.own = Some(group);
             return Stage::Dialing(dialling);
         }
-        match grpc.lanes.find(wanted.address, patience) {
+        match grpc.lanes.find(wanted.address, wanted.connect_timeout) {
             Found::Open(lane) => Stage::Found(lane),
             Found::Dialing(dialling) => Stage::Dialing(dialling),
         }

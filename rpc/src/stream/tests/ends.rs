@@ -197,6 +197,36 @@ fn a_graceful_stop_that_runs_out_says_so() {
 }
 
 #[test]
+fn each_message_is_waited_for_anew() {
+    /// Lasts for two polls of one wait.
+    struct Two(u32);
+    impl Patience for Two {
+        fn begin(&mut self) {
+            self.0 = 0;
+        }
+
+        fn poll_expired(&mut self, _: &mut Context<'_>) -> Poll<Error> {
+            self.0 += 1;
+            match self.0 > 2 {
+                true => Poll::Ready(Error::status(Code::RECV_DEADLINE_EXCEEDED, "late")),
+                false => Poll::Pending,
+            }
+        }
+    }
+    let pair = Pair::new();
+    let (client, mut server) = pair.open();
+    let stream = Stream::new(Arc::clone(&pair.client), client.id, None);
+    let mut receiver = Receiver::of::<RawBody>(stream, Some(Box::new(Two(0))));
+    for _ in 0..3 {
+        assert!(receiver.poll_recv(&mut idle()).is_pending());
+        assert!(receiver.poll_recv(&mut idle()).is_pending());
+        assert!(server.send(b"m").is_ready());
+        pair.run();
+        assert!(matches!(receiver.poll_recv(&mut idle()), Poll::Ready(Ok(Some(_)))));
+    }
+}
+
+#[test]
 fn a_waker_that_holds_a_half_may_be_the_last_to_go() {
     /// As an executor's task that nobody but its wakers keeps alive.
     struct Task(#[expect(dead_code, reason = "kept to be dropped")] Mutex<End>);

@@ -58,6 +58,26 @@ fn a_deadline_is_told_to_the_handler_and_its_answer_to_the_caller() {
 }
 
 #[test]
+fn an_answer_that_comes_too_late_ends_with_the_deadline() {
+    let mut bench = bench();
+    let deadline = bench.now() + Duration::from_secs(1);
+    let id = bench.open_with("unary", MethodKind::Unary, |request| request.deadline = Some(deadline));
+    bench.send(id, b"wait");
+    assert_eq!(bench.turn(), 1);
+    bench.pass(Duration::from_secs(2));
+    // Only the server's clock counts here.
+    let now = bench.now();
+    bench.serving.handle_timeout(now, &mut BytesMut::new());
+    assert_eq!(bench.work(), 0);
+    let mut out = Transmit::new();
+    while bench.serving.poll_transmit(now, &mut out) {
+        bench.client.receive(now, &mut BytesMut::from(&out.to_vec()[..]));
+        out.advance(out.len());
+    }
+    assert_eq!(bench.end(id), "4: context deadline exceeded");
+}
+
+#[test]
 fn a_graceful_stop_waits_and_then_counts_what_it_cuts_off() {
     let (mut bench, _unary, talk) = waiting();
     let until = bench.now() + Duration::from_secs(5);

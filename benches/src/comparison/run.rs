@@ -1,5 +1,6 @@
 //! One run: a fresh server, a fresh client, one window.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -34,9 +35,7 @@ pub fn measure(program: &Program, case: Case, window: Window) -> Result<Sample, 
     let server = start_server(pinned(&program.path, Core::Server), case)?;
     let address = server.address(START)?;
     let mut client = pinned(&program.path, Core::Client);
-    client
-        .args(["client", "--addr", &address.to_string(), "--payload", PAYLOAD])
-        .args(["--mode", case.mode(), "--concurrency", &case.concurrency().to_string()])
+    add_load(&mut client, address, case)
         .args(["--warmup-ms", &window.warmup.as_millis().to_string()])
         .args(["--duration-ms", &window.duration.as_millis().to_string()]);
     let client = Running::start(client)?;
@@ -103,10 +102,7 @@ pub fn observe(
     let server = start_server(command(Side::Server, Core::Server), case)?;
     let address = server.address(SLOW)?;
     let mut client = command(Side::Client, Core::Client);
-    client
-        .args(["client", "--addr", &address.to_string(), "--payload", PAYLOAD])
-        .args(["--mode", case.mode(), "--concurrency", &case.concurrency().to_string()])
-        .args(["--calls", &calls.to_string()]);
+    add_load(&mut client, address, case).args(["--calls", &calls.to_string()]);
     let client = Running::start(client)?;
     client.line(SLOW)?;
     client.line(SLOW)?;
@@ -118,12 +114,20 @@ pub fn observe(
 
 fn start_server(mut command: Command, case: Case) -> Result<Running, Failure> {
     command
-        .args(["server", "--addr", "127.0.0.1:0", "--mode", case.mode()])
+        .args(["server", "--addr", "127.0.0.1:0", "--mode", case.mode])
         .env("GOMAXPROCS", "1");
     Running::start(command)
 }
 
-const PAYLOAD: &str = "1024";
+/// Adds what a client has to know of a case.
+fn add_load(client: &mut Command, address: SocketAddr, case: Case) -> &mut Command {
+    client
+        .args(["client", "--addr", &address.to_string(), "--mode", case.mode])
+        .args(["--concurrency", &case.concurrency.to_string()])
+        .args(["--depth", &case.depth.to_string()])
+        .args(["--payload", &case.payload.to_string()])
+}
+
 /// Until a process has started, beyond what it was asked to take.
 const START: Duration = Duration::from_secs(10);
 /// For anything under a tool that slows a process down.

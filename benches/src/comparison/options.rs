@@ -1,7 +1,8 @@
-//! The command line of `pingpong`.
+//! The command line of a comparison.
 
 use std::time::Duration;
 
+use super::Comparison;
 use crate::Failure;
 use crate::cases::Case;
 use crate::peers::Peer;
@@ -25,6 +26,8 @@ pub struct Options {
     pub writes: bool,
     /// Show where our instructions go.
     pub profile: bool,
+    /// Measure the memory of our idle connections, and nothing else.
+    pub memory: bool,
 }
 
 /// How long a run takes.
@@ -41,19 +44,20 @@ impl Options {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn from_env() -> Result<Option<Self>, Failure> {
+    pub fn from_env(comparison: &Comparison) -> Result<Option<Self>, Failure> {
         let mut options = Self {
             rounds: 7,
             window: Window {
                 warmup: Duration::from_millis(300),
                 duration: Duration::from_millis(2000),
             },
-            cases: Case::ALL.to_vec(),
-            peers: Peer::ALL.to_vec(),
+            cases: comparison.cases.to_vec(),
+            peers: comparison.peers.to_vec(),
             times: true,
             instructions: false,
             writes: false,
             profile: false,
+            memory: false,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -66,8 +70,8 @@ impl Options {
                     options.rounds = 2;
                     options.window.duration = Duration::from_millis(400);
                 }
-                "--cases" => options.cases = pick(&value()?, &Case::ALL, Case::name)?,
-                "--peers" => options.peers = pick(&value()?, &Peer::ALL, Peer::name)?,
+                "--cases" => options.cases = pick(&value()?, comparison.cases, |case| case.name)?,
+                "--peers" => options.peers = pick(&value()?, comparison.peers, Peer::name)?,
                 "--instructions" => {
                     options.times = false;
                     options.instructions = true;
@@ -80,6 +84,7 @@ impl Options {
                     options.times = false;
                     options.profile = true;
                 }
+                "--memory" => options.memory = true,
                 _ => return Err(format!("unknown argument {word}; --help lists all").into()),
             }
         }
@@ -105,15 +110,26 @@ fn pick<T: Copy>(list: &str, all: &[T], name: fn(T) -> &'static str) -> Result<V
 }
 
 /// What `--help` prints.
-pub const HELP: &str = "\
-Measures the ping-pong echo of kitewire beside raw TCP, volo and Kitex.
+#[must_use]
+pub fn help(comparison: &Comparison) -> String {
+    let cases: Vec<&str> = comparison.cases.iter().map(|case| case.name).collect();
+    let peers: Vec<&str> = comparison.peers.iter().map(|peer| peer.name()).collect();
+    format!(
+        "\
+{}
 
   --rounds N        whole rounds (7)
   --duration-ms N   counted time of one run (2000)
   --quick           2 rounds of 400 ms: a look, not a measurement
-  --cases LIST      of one,hundred,mux
-  --peers LIST      of raw,kitewire,volo,kitex
+  --cases LIST      of {}
+  --peers LIST      of {}
   --instructions    instead: user instructions and allocations of server and client per call (needs valgrind)
   --writes          instead: writing system calls of the server process per call (needs strace)
   --profile         instead: the functions that our server and client spend their instructions in (needs valgrind)
-";
+  --memory          instead: heap of our server for each of 10,000 idle connections
+",
+        comparison.about,
+        cases.join(","),
+        peers.join(",")
+    )
+}

@@ -2,7 +2,8 @@
 
 use super::options::Options;
 use super::run::Sample;
-use crate::aims::{Aim, Figure, PING_PONG};
+use super::{Comparison, verdict};
+use crate::aims::Figure;
 use crate::cases::Case;
 use crate::peers::Peer;
 use crate::summary::{Spread, Thousands};
@@ -34,8 +35,8 @@ impl Results {
 
     /// What a round brought in a case, on one line.
     #[must_use]
-    pub fn line(&self, round: usize, case: Case) -> String {
-        let parts: Vec<String> = Peer::ALL
+    pub fn line(&self, round: usize, case: Case, peers: &[Peer]) -> String {
+        let parts: Vec<String> = peers
             .iter()
             .filter_map(|&peer| {
                 let sample = self.of(case, peer).find(|entry| entry.round == round)?.sample;
@@ -65,14 +66,15 @@ impl Results {
 }
 
 /// Prints the report.
-pub fn print(results: &Results, options: &Options) {
+pub fn print(comparison: &Comparison, results: &Results, options: &Options) {
     println!(
-        "Echo of 1 KiB, each side with its own client; {} rounds of {} ms; server and client on a core each",
+        "{}, each side with its own client; {} rounds of {} ms; server and client on a core each",
+        comparison.title,
         options.rounds,
         options.window.duration.as_millis()
     );
     for &case in &options.cases {
-        println!("\n{}", case.title());
+        println!("\n{}", case.title);
         println!(
             "{:>10} {:>11} {:>11} {:>11} {:>17} {:>9} {:>9} {:>9}",
             "", "calls/s min", "median", "max", "server us/call", "client", "p50 us", "p99 us"
@@ -81,8 +83,18 @@ pub fn print(results: &Results, options: &Options) {
             print_peer(results, case, peer);
         }
         for &peer in options.peers.iter().filter(|&&peer| peer != Peer::Kitewire) {
-            print_ratio(results, case, peer, Figure::Speed);
-            print_ratio(results, case, peer, Figure::ServerTime);
+            for (what, figure, of) in RATIOS {
+                if let Some(ratio) = results.ratio(case, peer, of) {
+                    println!(
+                        "{:>24} {what:<11}  {:>5.2} x   ({:.2} .. {:.2}){}",
+                        format!("kitewire / {}", peer.name()),
+                        ratio.median,
+                        ratio.min,
+                        ratio.max,
+                        verdict(comparison.aim(case, figure, Some(peer)), ratio.median)
+                    );
+                }
+            }
         }
     }
 }
@@ -111,24 +123,9 @@ fn print_peer(results: &Results, case: Case, peer: Peer) {
     );
 }
 
-fn print_ratio(results: &Results, case: Case, peer: Peer, figure: Figure) {
-    let (what, of): (_, fn(&Sample) -> f64) = match figure {
-        Figure::Speed => ("calls/s", |sample| sample.qps),
-        Figure::ServerTime => ("server time", |sample| sample.server_us),
-    };
-    let Some(ratio) = results.ratio(case, peer, of) else {
-        return;
-    };
-    let is_this = |aim: &&Aim| aim.case == case && aim.peer == peer && aim.figure == figure;
-    let aim = PING_PONG.iter().find(is_this).map_or(String::new(), |aim| {
-        format!("   aim: {}: {}", aim.bound, aim.bound.verdict(ratio.median))
-    });
-    println!(
-        "{:>24} {:<11}  {:>5.2} x   ({:.2} .. {:.2}){aim}",
-        format!("kitewire / {}", peer.name()),
-        what,
-        ratio.median,
-        ratio.min,
-        ratio.max
-    );
-}
+type Of = fn(&Sample) -> f64;
+
+const RATIOS: [(&str, Figure, Of); 2] = [
+    ("calls/s", Figure::Speed, |sample| sample.qps),
+    ("server time", Figure::ServerTime, |sample| sample.server_us),
+];
