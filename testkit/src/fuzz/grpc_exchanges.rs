@@ -76,6 +76,9 @@ impl World {
         let [mut client, mut server] = [Config::default(), Config::default()];
         for (config, bits) in [(&mut client, bits), (&mut server, bits >> 3)] {
             let mut http2 = (*config.http2).clone();
+            // More than there will be: which of too many is refused depends on who is faster.
+            http2.max_concurrent_streams = 1000;
+            http2.initial_max_streams = 1000;
             if bits & 1 != 0 {
                 http2.stream_window = 300;
                 http2.connection_window = Some(65_535);

@@ -6,6 +6,7 @@ mod task;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kitewire_proto::Switch;
 use kitewire_proto::grpc::{self, UnknownNames};
@@ -31,6 +32,8 @@ pub struct GrpcConfig {
     pub max_sent_message: u32,
     /// Most bytes of messages that one connection puts together or has decompressed. Default 32 MiB.
     pub max_messages: usize,
+    /// How long the message of a call with a single request may not get on. Default 30 s.
+    pub message_timeout: Duration,
 }
 
 impl Default for GrpcConfig {
@@ -43,6 +46,7 @@ impl Default for GrpcConfig {
             max_received_message: config.max_received_message,
             max_sent_message: config.max_sent_message,
             max_messages: config.max_messages,
+            message_timeout: config.message_timeout,
         }
     }
 }
@@ -59,6 +63,7 @@ impl GrpcConfig {
         config.max_received_message = self.max_received_message;
         config.max_sent_message = self.max_sent_message;
         config.max_messages = self.max_messages;
+        config.message_timeout = self.message_timeout;
         config
     }
 }
