@@ -168,6 +168,15 @@ impl Inbox {
             .saturating_add(unread)
     }
 
+    /// Lets go of everything: what follows cannot be read.
+    pub(super) fn give_up(&mut self) {
+        *self = Self {
+            taken: self.taken,
+            broken: true,
+            ..Self::default()
+        };
+    }
+
     /// Bytes of memory held.
     #[inline]
     pub(super) fn held(&self) -> usize {

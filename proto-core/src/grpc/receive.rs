@@ -225,7 +225,9 @@ impl Connection {
         let Some(call) = self.calls.at_mut(key) else {
             return Look::Failed;
         };
-        call.inbox.broken = true;
+        // What there is of it is of no use to anybody.
+        self.held = self.held.saturating_sub(call.inbox.held());
+        call.inbox.give_up();
         let id = call.id;
         if call.phase != Phase::Ended {
             call.ending = Some(status.into());

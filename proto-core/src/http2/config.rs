@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Role;
 use crate::config::Switch;
 use crate::wire::http2::{
     DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, LARGEST_MAX_FRAME_SIZE, MAX_WINDOW,
@@ -15,7 +16,9 @@ pub struct Config {
     /// Bytes that a stream may receive before the application takes them; announced as SETTINGS_INITIAL_WINDOW_SIZE.
     /// At most 2^31-1. Default 256 KiB.
     pub stream_window: u32,
-    /// The same for all streams together. Default 16 × [`Self::stream_window`]; at least 65,535, with which every
+    /// The same for all streams together. By default so much that no stream has to wait for others that nobody reads:
+    /// [`Self::stream_window`] for each of [`Self::max_concurrent_streams`], for a client of
+    /// [`Self::initial_max_streams`]; at most half of [`Limits::max_memory`], and at least 65,535, with which every
     /// connection begins.
     pub connection_window: Option<u32>,
     /// Largest frame payload that is taken, 16,384 to 16,777,215. Default 16,384.
@@ -107,10 +110,16 @@ impl Config {
     }
 
     /// [`Self::connection_window`] or its default, within what HTTP/2 allows.
-    pub(super) fn legal_connection_window(&self) -> u32 {
-        self.connection_window
-            .unwrap_or_else(|| self.stream_window.saturating_mul(16))
-            .clamp(DEFAULT_WINDOW, MAX_WINDOW)
+    pub(super) fn legal_connection_window(&self, role: Role) -> u32 {
+        let window = self.connection_window.unwrap_or_else(|| {
+            let streams = match role {
+                Role::Server => self.max_concurrent_streams,
+                Role::Client => self.initial_max_streams,
+            };
+            let memory = u32::try_from(self.limits.max_memory / 2).unwrap_or(u32::MAX);
+            self.stream_window.saturating_mul(streams).min(memory)
+        });
+        window.clamp(DEFAULT_WINDOW, MAX_WINDOW)
     }
 
     /// [`Self::max_frame_size`], within what HTTP/2 allows.

@@ -171,7 +171,7 @@ impl Connection {
     }
 
     fn new(role: Role, config: Arc<Config>, now: Instant) -> Self {
-        let connection_window = config.legal_connection_window();
+        let connection_window = config.legal_connection_window(role);
         let limits = &config.limits;
         let budgets = Budgets::new(
             [

@@ -220,9 +220,11 @@ impl<'a> SendHalf<'a> {
             return 0;
         };
         match lifecycle::sending(stream.sending, Act::Data) {
-            Consequence::Done(_) if connection.counts.queued < connection.config.limits.max_memory => {
-                connection.config.send_buffer.saturating_sub(stream.queued_bytes())
-            }
+            Consequence::Done(_) if connection.counts.queued < connection.config.limits.max_memory => connection
+                .config
+                .send_buffer
+                .max(1)
+                .saturating_sub(stream.queued_bytes()),
             _ => 0,
         }
     }
@@ -381,7 +383,7 @@ impl<'a> SendHalf<'a> {
         stream.check(Act::Data)?;
         let full = connection.counts.queued >= connection.config.limits.max_memory;
         connection.life.memory_full |= full;
-        if full || stream.queued_bytes() >= connection.config.send_buffer {
+        if full || stream.queued_bytes() >= connection.config.send_buffer.max(1) {
             stream.wants_room = true;
             return Err(SendError::Full);
         }

@@ -9,6 +9,7 @@ use kitewire_runtime::Address;
 
 use super::shared::Shared;
 use crate::service::Running;
+use crate::stream::{wait_also, wake_all};
 
 /// One connection, as its calls and its server see it. Outlives the connection's task as long as a handler runs.
 pub(crate) struct Link {
@@ -43,7 +44,7 @@ struct State {
 struct Watched {
     id: CallId,
     cancelled: Option<CancelReason>,
-    waker: Option<Waker>,
+    wakers: Vec<Waker>,
 }
 
 impl Link {
@@ -146,11 +147,9 @@ impl Link {
         self.watching.store(true, Ordering::Release);
         let watched = state.watched(id);
         watched.cancelled = Some(reason);
-        let waker = watched.waker.take();
+        let wakers = std::mem::take(&mut watched.wakers);
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake_all(wakers);
     }
 
     /// The call is over: nobody will ask about it any more.
@@ -175,9 +174,7 @@ impl Link {
         for done in done {
             done.slot.recycle();
         }
-        for waker in watched.into_iter().filter_map(|watched| watched.waker) {
-            waker.wake();
-        }
+        wake_all(watched.into_iter().flat_map(|watched| watched.wakers));
     }
 
     pub(crate) fn cancel_reason(&self, id: CallId) -> Option<CancelReason> {
@@ -198,7 +195,7 @@ impl Link {
         match watched.cancelled {
             Some(reason) => Poll::Ready(reason),
             None => {
-                watched.waker = Some(cx.waker().clone());
+                wait_also(&mut watched.wakers, cx);
                 Poll::Pending
             }
         }
@@ -219,7 +216,7 @@ impl State {
                 self.watched.push(Watched {
                     id,
                     cancelled: None,
-                    waker: None,
+                    wakers: Vec::new(),
                 });
                 self.watched.len() - 1
             });

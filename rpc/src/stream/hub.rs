@@ -24,7 +24,7 @@ use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant, Shutdown};
 
 use super::receiver::Decode;
-use super::watch::{Watch, Watches, wait};
+use super::watch::{Watch, Watches, wait, wait_also};
 use crate::service::Received;
 use crate::{Error, Metadata, error};
 
@@ -264,12 +264,11 @@ impl Hub {
 
     /// Waits until a call is over. For a server: until nobody waits for its answer any more.
     pub(crate) fn poll_ended(&self, id: StreamId, cx: &Context<'_>) -> Poll<CancelReason> {
-        let _stale;
         let mut state = self.lock();
         match state.cancel_reason(id) {
             Some(reason) => Poll::Ready(reason),
             None => {
-                _stale = wait(&mut state.watches.of(id).ending, cx);
+                wait_also(&mut state.watches.of(id).ending, cx);
                 Poll::Pending
             }
         }

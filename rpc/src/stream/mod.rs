@@ -15,6 +15,7 @@ pub(crate) use receiver::Patience;
 pub use receiver::Receiver;
 pub use sender::Sender;
 pub(crate) use single::Answered;
+pub(crate) use watch::wait_also;
 
 #[cfg(test)]
 mod tests;

@@ -23,8 +23,8 @@ pub(super) struct Watch {
     pub(super) reading: Option<Waker>,
     /// Waits for room.
     pub(super) sending: Option<Waker>,
-    /// Waits for the call to be over.
-    pub(super) ending: Option<Waker>,
+    /// Wait for the call to be over: a handler may do so in several places.
+    pub(super) ending: Vec<Waker>,
     /// Server: what the answer begins and ends with.
     pub(super) answer: Option<Box<AnswerFields>>,
     /// Server: the answer's header is on its way.
@@ -96,8 +96,15 @@ impl Watches {
 
 impl Watch {
     pub(super) fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-        let waiting = [self.reading.take(), self.sending.take(), self.ending.take()];
-        wake.extend(waiting.into_iter().flatten());
+        wake.extend([self.reading.take(), self.sending.take()].into_iter().flatten());
+        wake.append(&mut self.ending);
+    }
+}
+
+/// Adds the task of `cx` to those that are woken.
+pub(crate) fn wait_also(waiting: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+        waiting.push(cx.waker().clone());
     }
 }
 

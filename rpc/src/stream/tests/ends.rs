@@ -266,3 +266,23 @@ fn a_panic_inside_a_message_ends_the_connection() {
     assert!(client.next().starts_with("connection error"), "{}", client.next());
     assert!(pair.client.lock().connection.close_reason().is_some());
 }
+
+#[test]
+fn everybody_who_waits_for_the_end_of_a_call_is_woken() {
+    let pair = Pair::new();
+    let (client, server) = pair.open();
+    let waiting: [Arc<Count>; 3] = Default::default();
+    for count in &waiting {
+        for _ in 0..2 {
+            let waker = count.waker();
+            let polled = pair.server.poll_ended(server.id, &Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+    }
+    drop(client);
+    pair.run();
+    assert_eq!(waiting.each_ref().map(|count| count.take()), [1, 1, 1]);
+    pair.finish(server.id, Status::default());
+    pair.run();
+    assert!(pair.is_idle());
+}
