@@ -28,9 +28,11 @@ pub(crate) fn run() -> Done {
         ]))
     });
     suite::add(&mut steps, FUZZ_SECONDS);
-    steps.step("first example", &[], || {
-        run_command(cargo().args(["run", "--release", "--example", "multi_service"]))
-    });
+    for example in ["multi_service", "streaming"] {
+        steps.step(&format!("example {example}"), &[], || {
+            run_command(cargo().args(["run", "--release", "--example", example]))
+        });
+    }
     steps.step("clean tree", &[], || {
         let after = tree()?;
         if after == before {

@@ -110,10 +110,6 @@ impl GrpcServing {
     /// Takes what a handler needs out of the connection.
     fn arrive(&mut self, id: StreamId) -> Option<Arrival> {
         let mut state = self.hub.lock();
-        // Who opens a call and gives it up in one breath costs no handler.
-        if state.connection.is_over(id) {
-            return None;
-        }
         let incoming = state.connection.call(id)?;
         let (target, kind) = (incoming.target, incoming.kind);
         let call = Call::over_grpc(&self.link, &self.hub, id, &incoming);
