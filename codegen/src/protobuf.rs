@@ -82,6 +82,7 @@ fn lints() -> syn::Attribute {
     syn::parse_quote! {
         #[allow(
             dead_code,
+            unreachable_pub,
             unused_qualifications,
             clippy::enum_variant_names,
             clippy::large_enum_variant,

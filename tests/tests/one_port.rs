@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 mod promises {
     kitewire::include_idl!("promises");
 }
-#[allow(missing_docs, unreachable_pub, reason = "generated")]
+#[allow(missing_docs, reason = "generated")]
 mod parcels {
     kitewire::include_idl!("kitewire.parcels");
 }
