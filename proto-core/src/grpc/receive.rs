@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::calls::Phase;
+use super::calls::{Ending, Phase};
 use super::inbox::{Encoding, Found, Inbox};
 use super::{Connection, Event};
 use crate::dispatch::MethodKind;
@@ -258,31 +258,21 @@ impl Connection {
             Look::Ready => 0,
             Look::Nothing | Look::Failed => return true,
         };
-        let Some(ending) = &call.ending else {
-            // A second answer need not be waited for.
-            let id = call.id;
-            let more = self.http2.receiver(id).is_ok_and(|receiver| receiver.unread() > used);
-            if more {
-                self.break_inbox(key, second_answer());
-            }
-            return false;
-        };
-        if !ending.is_ok() {
-            // An error is all there is, whatever came in front of it.
-            if let Some(call) = self.calls.at_mut(key) {
-                call.inbox.broken = true;
-            }
-            return false;
-        }
-        let more = self
-            .http2
-            .receiver(call.id)
-            .is_ok_and(|receiver| receiver.unread() > used);
+        let id = call.id;
+        let ended_well = call.ending.as_ref().map(Ending::is_ok);
+        let more = self.http2.receiver(id).is_ok_and(|receiver| receiver.unread() > used);
+        // A second answer need not be waited for, and no end makes it right.
         if more || call.inbox.taken > 0 {
             self.break_inbox(key, second_answer());
             return false;
         }
-        true
+        if ended_well == Some(false) {
+            // An error is all there is, whatever came in front of it.
+            if let Some(call) = self.calls.at_mut(key) {
+                call.inbox.broken = true;
+            }
+        }
+        ended_well == Some(true)
     }
 
     /// There is no message; whether there will be one.

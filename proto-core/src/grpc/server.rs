@@ -7,11 +7,12 @@ use super::receive::Look;
 use super::send::response_head;
 use super::{Connection, Event, StreamId};
 use crate::dispatch::MethodKind;
+use crate::error::CloseReason;
 use crate::http::{Fields, PROGRESS, RequestId, RespondError, Response, ServerEvent};
 use crate::http2::index::Key;
 use crate::http2::{self, ErrorCode, Finish, Initiator};
 use crate::metainfo::MetaInfo;
-use crate::time::Instant;
+use crate::time::{Instant, TimerKind};
 use crate::wire::grpc::message::Compression;
 use crate::wire::grpc::{Code, GRACEFUL_SHUTDOWN, Outcome, Status, metadata};
 
@@ -248,40 +249,50 @@ impl Connection {
 
     /// The stream is over before the answer is.
     fn on_ended(&mut self, id: StreamId, outcome: &http2::Outcome) {
-        let status = match outcome {
-            http2::Outcome::Complete => return,
-            http2::Outcome::Reset {
-                code,
-                by: Initiator::Peer,
-            } => Status::from_client_reset(
-                *code,
-                self.call(id).and_then(|call| call.source_service()).unwrap_or(""),
-            ),
-            http2::Outcome::Reset {
-                code: code @ GRACEFUL_SHUTDOWN,
-                ..
-            } => Status::from_client_reset(*code, ""),
-            http2::Outcome::Reset {
-                by: Initiator::Engine(_),
-                ..
-            } if self.http2.close_reason().is_some() => Status::from_client_reset(GRACEFUL_SHUTDOWN, ""),
-            http2::Outcome::Reset {
-                by: Initiator::Engine(text),
-                ..
-            } => {
-                let source = self.call(id).and_then(|call| call.source_service()).unwrap_or("");
-                let text = format!("transport: {text} [triggered by {source}]");
-                Status::new(Code::CANCELLED, text)
-            }
-            http2::Outcome::Reset { .. } | http2::Outcome::Refused | http2::Outcome::ConnectionLost => Status::new(
-                Code::CANCELLED,
-                "transport: connection EOF [triggered by remote service]",
-            ),
-        };
+        if *outcome == http2::Outcome::Complete {
+            return;
+        }
+        let status = self.why_ended(id, outcome);
         if let Some(Phase::Collecting { .. }) = self.calls.get(id).map(|call| call.phase) {
             return self.release(id);
         }
         self.cancel(id, status, Phase::Ended);
+    }
+
+    /// What the handler of a call is told whose stream is over, in Kitex's words where it has some.
+    fn why_ended(&self, id: StreamId, outcome: &http2::Outcome) -> Status {
+        let source = || self.call(id).and_then(|call| call.source_service()).unwrap_or("");
+        let remote = |what: &str| {
+            let text = format!("transport: {what} [triggered by remote service]");
+            Status::new(Code::CANCELLED, text)
+        };
+        match (outcome, self.http2.close_reason()) {
+            (
+                http2::Outcome::Reset {
+                    code,
+                    by: Initiator::Peer,
+                },
+                _,
+            ) => Status::from_client_reset(*code, source()),
+            (_, Some(CloseReason::TimedOut(TimerKind::Age))) => {
+                remote("closing server transport due to maximum connection age")
+            }
+            (_, Some(CloseReason::TimedOut(TimerKind::KeepAlive))) => {
+                remote("closing server transport due to idleness")
+            }
+            (_, Some(CloseReason::Shutdown)) => Status::from_client_reset(GRACEFUL_SHUTDOWN, ""),
+            (
+                http2::Outcome::Reset {
+                    by: Initiator::Engine(text),
+                    ..
+                },
+                None,
+            ) => {
+                let text = format!("transport: {text} [triggered by {}]", source());
+                Status::new(Code::CANCELLED, text)
+            }
+            _ => remote("connection EOF"),
+        }
     }
 
     /// Nobody waits for the answer any more.

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::buf::Transmit;
 use crate::config::Switch;
 use crate::dispatch::{MethodInfo, MethodKind, MethodRef, ServiceInfo, ServiceRole, Services};
+use crate::error::Disconnect;
 use crate::grpc::{Config, Connection, Event, Pull, SendError, StreamId, UnknownNames};
 use crate::http::Fields;
 use crate::http2::{self, ErrorCode, Finish};
@@ -430,4 +431,43 @@ fn a_request_that_cannot_be_read_leaves_the_caller_waiting() {
     pair.server.sender(id).unwrap().send(&Bytes::new()).unwrap();
     pair.finish(id, &Status::new(Code(3), "no").into());
     assert_eq!(pair.status(id), (Code(3), "no".to_owned()));
+}
+
+#[test]
+fn the_end_of_a_connection_is_told_in_kitex_s_words() {
+    let age = "transport: closing server transport due to maximum connection age [triggered by remote service]";
+    let idle = "transport: closing server transport due to idleness [triggered by remote service]";
+    let gone = "transport: connection EOF [triggered by remote service]";
+    let second = Duration::from_secs(1);
+    type Change = fn(&mut http2::Config);
+    let rows: [(Change, &str); 3] = [
+        (|http2| http2.max_age = Some(Duration::from_secs(1)), age),
+        (
+            |http2| {
+                http2.keep_alive = Some(http2::KeepAlive {
+                    interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(1),
+                    without_streams: Switch::Off,
+                });
+            },
+            idle,
+        ),
+        (|_| {}, gone),
+    ];
+    for (change, text) in rows {
+        let mut pair = Pair::new(|config| {
+            let mut http2 = (*config.http2).clone();
+            change(&mut http2);
+            http2.max_age_grace = Duration::from_secs(1);
+            config.http2 = Arc::new(http2);
+        });
+        let id = pair.open("/Wire/both", &[THRIFT]);
+        for turn in 1..4 {
+            pair.server.handle_timeout(NOW + second * turn);
+        }
+        if text == gone {
+            pair.server.handle_disconnect(NOW + second, Disconnect::ReadEnd);
+        }
+        assert_eq!(pair.server.outcome(id).unwrap().status, Status::new(Code(1), text));
+    }
 }
