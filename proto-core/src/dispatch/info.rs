@@ -38,6 +38,18 @@ impl MethodKind {
             Self::ClientStreaming | Self::ServerStreaming | Self::BidirectionalStreaming
         )
     }
+
+    /// Whether a call has one request, and not a stream of them.
+    #[must_use]
+    pub const fn has_single_request(self) -> bool {
+        matches!(self, Self::Unary | Self::Oneway | Self::ServerStreaming)
+    }
+
+    /// Whether a call has one answer at most, and not a stream of them.
+    #[must_use]
+    pub const fn has_single_answer(self) -> bool {
+        matches!(self, Self::Unary | Self::Oneway | Self::ClientStreaming)
+    }
 }
 
 impl MethodInfo {

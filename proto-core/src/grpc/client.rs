@@ -10,7 +10,6 @@ use std::fmt;
 use super::calls::{Call, Ending, Phase};
 use super::gzip::Gzip;
 use super::inbox::{Encoding, Inbox};
-use super::receive::has_single_answer;
 use super::{Connection, Event, Receiver, StreamId};
 use crate::config::Switch;
 use crate::error::CloseReason;
@@ -121,7 +120,7 @@ impl Connection {
 
     /// The deadline of a call has passed.
     pub(super) fn on_client_deadline(&mut self, id: StreamId) {
-        let status = Status::new(Code::DEADLINE_EXCEEDED, request::DEADLINE);
+        let status = Status::deadline_exceeded();
         self.end_call(id, status.into(), ErrorCode::CANCEL);
     }
 
@@ -155,7 +154,7 @@ impl Connection {
         let Some(call) = self.calls.get(id).filter(|call| call.phase != Phase::Ended) else {
             return;
         };
-        let has_single_answer = has_single_answer(call.kind);
+        let has_single_answer = call.kind.has_single_answer();
         if self.http2.receiver(id).is_ok_and(|receiver| receiver.is_whole()) {
             return self.end_with_trailers(id);
         }

@@ -8,7 +8,6 @@ use super::gzip::Gzip;
 use super::inbox::Encoding;
 use super::incoming::knows_kitex;
 use super::receive::unknown_encoding;
-use super::server::deadline_exceeded;
 use crate::dispatch::{Lookup, MethodKind, Services};
 use crate::http::Fields;
 use crate::pingpong::Target;
@@ -72,7 +71,7 @@ impl Opening {
         let kitex = knows_kitex(codec, fields.user_agent);
         let (target, kind) = find(services, config, &path, codec, kitex)?;
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(Refusal::status(deadline_exceeded()));
+            return Err(Refusal::status(Status::deadline_exceeded()));
         }
         Ok(Self {
             target,

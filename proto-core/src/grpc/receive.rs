@@ -250,7 +250,7 @@ impl Connection {
         let Some(call) = self.calls.at(key) else {
             return false;
         };
-        if !has_single_answer(call.kind) {
+        if !call.kind.has_single_answer() {
             return true;
         }
         let used = match look {
@@ -367,14 +367,6 @@ impl fmt::Debug for Message<'_> {
 pub(super) fn unknown_encoding(name: &str) -> Status {
     let text = format!("no kitex compressor registered found for:{name}");
     Status::new(Code::INTERNAL, text)
-}
-
-/// Whether a client gets one answer, and not a stream of them.
-pub(super) const fn has_single_answer(kind: MethodKind) -> bool {
-    matches!(
-        kind,
-        MethodKind::Unary | MethodKind::Oneway | MethodKind::ClientStreaming
-    )
 }
 
 fn no_room() -> Status {

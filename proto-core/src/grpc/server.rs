@@ -6,7 +6,6 @@ use super::opening::{Opening, Refusal};
 use super::receive::Look;
 use super::send::response_head;
 use super::{Connection, Event, StreamId};
-use crate::dispatch::MethodKind;
 use crate::error::CloseReason;
 use crate::http::{Fields, PROGRESS, RequestId, RespondError, Response, ServerEvent};
 use crate::http2::index::Key;
@@ -129,7 +128,7 @@ impl Connection {
             encoding,
             compression,
         } = opening;
-        let single = has_single_request(kind);
+        let single = kind.has_single_request();
         let deadline = timeout.map(|timeout| now + timeout);
         let due = now + self.config.message_timeout;
         let phase = if single {
@@ -169,7 +168,7 @@ impl Connection {
         match call.phase {
             Phase::Collecting { .. } => self.collect(now, id, key),
             // A single request has been told with the call.
-            Phase::Open if has_single_request(call.kind) => {}
+            Phase::Open if call.kind.has_single_request() => {}
             Phase::Open => self.events.push_back(Event::Readable { id }),
             Phase::Late | Phase::Ended => {}
         }
@@ -239,7 +238,7 @@ impl Connection {
 
     /// The caller has given up by now.
     pub(super) fn on_deadline(&mut self, _now: Instant, id: StreamId) {
-        let status = deadline_exceeded();
+        let status = Status::deadline_exceeded();
         match self.calls.get(id).map(|call| call.phase) {
             Some(Phase::Collecting { .. }) => self.refuse(id, status, &Fields::new()),
             Some(Phase::Open) => self.cancel(id, status, Phase::Late),
@@ -323,21 +322,19 @@ impl Connection {
     /// Answers a request that is no call, and no plain request that is served.
     #[cold]
     fn refuse_http(&mut self, id: StreamId, status: u16, why: &str) {
-        let response = Response::refusal(status, why);
-        let mut head = Fields::response(status);
-        for field in &response.fields {
-            head.push(field.name, field.value);
-        }
+        let mut response = Response::refusal(status, why);
         if status == 405 {
-            head.push("allow", "POST");
+            response.fields.push("allow", "POST");
         }
-        head.push("content-length", response.body.len().to_string());
-        let no_body = self.http2.head(id).is_some_and(|head| head.method() == b"HEAD");
-        if let Ok(mut sender) = self.http2.sender(id) {
-            let finish = if no_body { Finish::Now } else { Finish::Later };
-            if sender.respond(&head, finish).is_ok() && !no_body {
-                let _ = sender.push_bytes(&response.body, Finish::Now);
-            }
+        let method = self.http2.head(id).map_or(&b""[..], Fields::method);
+        let content = response.write_head(method, &mut self.section).unwrap_or_default();
+        let finish = if content.is_empty() { Finish::Now } else { Finish::Later };
+        if let Ok(mut sender) = self.http2.sender(id)
+            && sender.respond(&self.section, finish).is_ok()
+            && finish == Finish::Later
+        {
+            // There is room, as nothing was sent before.
+            let _ = sender.push_bytes(&content, Finish::Now);
         }
         self.http2.release(id);
         let status = Box::new(Status::new(Code::from_http(status), why));
@@ -366,15 +363,4 @@ impl Connection {
         self.section = section;
         sent
     }
-}
-
-const fn has_single_request(kind: MethodKind) -> bool {
-    matches!(
-        kind,
-        MethodKind::Unary | MethodKind::Oneway | MethodKind::ServerStreaming
-    )
-}
-
-pub(super) fn deadline_exceeded() -> Status {
-    Status::new(Code::DEADLINE_EXCEEDED, "context deadline exceeded")
 }

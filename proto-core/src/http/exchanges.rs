@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::body::Body;
 use super::{
-    Content, FieldKind, Fields, PROGRESS, Refusal, Request, RequestId, RequestLimits, RespondError, Response,
-    Sensitivity, ServerEvent, decimal, is_continue,
+    Fields, PROGRESS, Refusal, Request, RequestId, RequestLimits, RespondError, Response, ServerEvent, decimal,
+    is_continue,
 };
 use crate::http2::{Connection, Event, Finish, Outcome, Pull, SendError, StreamId};
 use crate::time::{Deadline, Instant, TimerKind};
@@ -282,24 +282,7 @@ impl Exchanges {
 
     fn send(&mut self, connection: &mut Connection, id: StreamId, response: &Response) -> Result<(), RespondError> {
         let method = connection.head(id).map_or(&b""[..], Fields::method);
-        let plan = response.plan(method)?;
-        self.head.set_response(response.status);
-        for field in &response.fields {
-            if field.kind != FieldKind::ContentLength {
-                self.head
-                    .push_known(field.name, field.value, field.kind, field.sensitivity);
-            }
-        }
-        if let Some(length) = plan.content_length {
-            let digits = length.to_string();
-            let kind = FieldKind::ContentLength;
-            self.head
-                .push_known(b"content-length", digits.as_bytes(), kind, Sensitivity::Ordinary);
-        }
-        let content = match plan.content {
-            Content::Sent => response.body.clone(),
-            Content::Omitted => Bytes::new(),
-        };
+        let content = response.write_head(method, &mut self.head)?;
         let finish = if content.is_empty() { Finish::Now } else { Finish::Later };
         let sent = match connection.sender(id) {
             Ok(mut sender) => sender.respond(&self.head, finish),

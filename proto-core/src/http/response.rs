@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{FieldKind, Fields};
+use super::{FieldKind, Fields, Sensitivity};
 
 /// A whole response.
 ///
@@ -88,6 +88,26 @@ impl Response {
     /// What a request gets that reaches no handler.
     pub(crate) fn refusal(status: u16, why: &str) -> Self {
         Self::text(status, format!("{status} {}: {why}\n", reason_phrase(status)))
+    }
+
+    /// Writes the head of the response in answer to `method`, and gives the body that follows it.
+    pub(crate) fn write_head(&self, method: &[u8], head: &mut Fields) -> Result<Bytes, RespondError> {
+        let plan = self.plan(method)?;
+        head.set_response(self.status);
+        for field in &self.fields {
+            if field.kind != FieldKind::ContentLength {
+                head.push_known(field.name, field.value, field.kind, field.sensitivity);
+            }
+        }
+        if let Some(length) = plan.content_length {
+            let digits = length.to_string();
+            let kind = FieldKind::ContentLength;
+            head.push_known(b"content-length", digits.as_bytes(), kind, Sensitivity::Ordinary);
+        }
+        Ok(match plan.content {
+            Content::Sent => self.body.clone(),
+            Content::Omitted => Bytes::new(),
+        })
     }
 
     /// Checks that the response can be sent in answer to `method`, and how.

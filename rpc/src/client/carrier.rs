@@ -16,6 +16,7 @@ use super::connector::Connector;
 use super::lanes::Group;
 use crate::alarm::{Alarm, is_known};
 use crate::buffers::Input;
+use crate::stream::wake_all;
 
 /// A connection shared by those who call over it and by its [`Driver`].
 pub(crate) trait Carrier: Send + Sync + 'static {
@@ -239,9 +240,7 @@ impl<C: Carrier> Driver<C> {
         {
             group.remove(&self.carrier);
         }
-        for waker in self.wake.drain(..) {
-            waker.wake();
-        }
+        wake_all(self.wake.drain(..));
     }
 }
 

@@ -16,6 +16,7 @@ use kitewire_runtime::{Address, Io};
 
 use super::carrier::{Carrier, Driver};
 use super::connector::{Connector, Dial};
+use crate::stream::wake_all;
 
 /// The shared connections of a client.
 pub(crate) struct Lanes<C: Carrier> {
@@ -259,9 +260,7 @@ impl<C: Carrier> Dialling<C> {
         state.outcome = Some(outcome);
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        for waker in waiting {
-            waker.wake();
-        }
+        wake_all(waiting);
     }
 
     fn lock(&self) -> MutexGuard<'_, DialState<C>> {

@@ -8,6 +8,7 @@ mod link;
 mod plain;
 mod serving;
 mod shared;
+mod spares;
 
 use std::fmt;
 use std::sync::Arc;

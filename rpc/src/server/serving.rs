@@ -10,15 +10,16 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use kitewire_proto::{
     CallId, CloseReason, Deadline, Demand, Disconnect, Instant, Reply, ReplyOutcome, ServerConnection, ServerEvent,
-    Shutdown, Target, Transmit,
+    Shutdown, Transmit,
 };
 
 use super::engine::{Budget, Engine, Spawn};
 use super::link::{Done, Link};
 use super::shared::Notice;
+use super::spares::Spares;
 use crate::Call;
 use crate::hash::CallIdHasher;
-use crate::service::{Answer, Dispatch, Received, Running};
+use crate::service::{Answer, Dispatch, Received};
 
 /// A server connection and the handlers of its calls.
 ///
@@ -31,8 +32,7 @@ pub(crate) struct Serving {
     waiting: Option<Done>,
     /// Calls whose handlers run in tasks of their own.
     spawned: HashSet<CallId, BuildHasherDefault<CallIdHasher>>,
-    /// Free slots for the methods called in this turn, so that the next call need not ask for one.
-    spares: Vec<(Target, Box<dyn Running>)>,
+    spares: Spares,
     /// Finished handlers taken from the link; empty between turns, kept for its memory.
     batch: Vec<Done>,
     /// Why the connection is over.
@@ -55,7 +55,7 @@ impl Serving {
             link,
             waiting: None,
             spawned: HashSet::default(),
-            spares: Vec::new(),
+            spares: Spares::default(),
             batch: Vec::new(),
             closed: None,
         }
@@ -66,9 +66,10 @@ impl Serving {
             return;
         };
         let (target, concurrent) = (incoming.target, incoming.concurrent);
-        let Some((mut slot, dispatch)) = find_slot(&mut self.spares, &self.link, target) else {
+        let Some((method, dispatch)) = self.link.server().method(target) else {
             return;
         };
+        let mut slot = self.spares.take(target, method);
         let call = Call::new(&self.link, id, &incoming);
         let share = || incoming.shared_body();
         let body = Received::new(incoming.body(), &share);
@@ -76,7 +77,7 @@ impl Serving {
         let started = slot.start(call, body, max_depth);
         if let Err(error) = started {
             self.connection.reject(now, id, &error);
-            return self.keep(target, slot);
+            return self.spares.keep(target, slot);
         }
         let mut work = Done { id, target, slot };
         if let (Dispatch::Spawn, Some(spawn)) = (dispatch, spawn) {
@@ -122,15 +123,7 @@ impl Serving {
             Poll::Ready(())
         });
         self.link.forget(done.id);
-        self.keep(done.target, done.slot);
-    }
-
-    fn keep(&mut self, target: Target, slot: Box<dyn Running>) {
-        if self.spares.len() < MAX_SPARES {
-            self.spares.push((target, slot));
-        } else {
-            slot.recycle();
-        }
+        self.spares.keep(done.target, done.slot);
     }
 }
 
@@ -265,14 +258,12 @@ impl Engine for Serving {
 
     /// Free slots go back to their methods.
     fn rest(&mut self) {
-        for (_, slot) in self.spares.drain(..) {
-            slot.recycle();
-        }
+        self.spares.recycle();
     }
 
     fn release_memory(&mut self) {
         self.rest();
-        self.spares = Vec::new();
+        self.spares = Spares::default();
         self.batch = Vec::new();
         if self.spawned.is_empty() {
             self.spawned = HashSet::default();
@@ -294,21 +285,6 @@ impl Engine for Serving {
     }
 }
 
-/// A free slot for `target`, and how its handlers are dispatched.
-fn find_slot(
-    spares: &mut Vec<(Target, Box<dyn Running>)>,
-    link: &Link,
-    target: Target,
-) -> Option<(Box<dyn Running>, Dispatch)> {
-    let (method, dispatch) = link.server().method(target)?;
-    let spare = spares.iter().rposition(|(of, _)| *of == target);
-    let slot = match spare {
-        Some(at) => spares.swap_remove(at).1,
-        None => method.slot(),
-    };
-    Some((slot, dispatch))
-}
-
 impl Future for Background {
     type Output = ();
 
@@ -328,6 +304,3 @@ impl Future for Background {
         }
     }
 }
-
-/// Free slots that a connection keeps for itself within a turn.
-const MAX_SPARES: usize = 4;

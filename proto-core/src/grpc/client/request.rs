@@ -10,7 +10,7 @@ use crate::http2;
 use crate::metainfo::MetaInfo;
 use crate::time::Instant;
 use crate::wire::Codec;
-use crate::wire::grpc::{Code, ContentType, Path, Status, metadata, timeout};
+use crate::wire::grpc::{Code, ContentType, DEADLINE_EXCEEDED, Path, Status, metadata, timeout};
 
 /// A call to open.
 #[derive(Clone, Copy)]
@@ -255,7 +255,7 @@ impl fmt::Display for OpenError {
             Self::TooManyStreams => f.write_str("as many calls are open as the server allows"),
             Self::Draining | Self::Exhausted => f.write_str(DRAINING),
             Self::Closed => f.write_str(CLOSING),
-            Self::DeadlinePassed => f.write_str(DEADLINE),
+            Self::DeadlinePassed => f.write_str(DEADLINE_EXCEEDED),
             Self::NotClient => f.write_str("a server opens no calls"),
             Self::Malformed(text) => write!(f, "malformed request header: {text}"),
             Self::HeaderTooLarge { limit, .. } => {
@@ -273,7 +273,6 @@ impl std::error::Error for OpenError {}
 // Kitex's texts.
 pub(super) const DRAINING: &str = "the connection is draining";
 pub(super) const CLOSING: &str = "connection error: desc = \"transport is closing\"";
-pub(super) const DEADLINE: &str = "context deadline exceeded";
 
 static NO_METADATA: Fields = Fields::new();
 static NO_META: MetaInfo = MetaInfo::new();

@@ -25,4 +25,5 @@ pub use content_type::ContentType;
 pub use details::{Details, MalformedDetails};
 pub use outcome::{MalformedTrailers, Outcome};
 pub use path::{MalformedPath, Path};
+pub(crate) use status::DEADLINE_EXCEEDED;
 pub use status::{CallDeadline, Status};

@@ -94,6 +94,11 @@ impl Status {
         Self::new(Code::CANCELLED, message)
     }
 
+    /// What both sides report when the call's time is up.
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self::new(Code::DEADLINE_EXCEEDED, DEADLINE_EXCEEDED)
+    }
+
     fn graceful_shutdown() -> Self {
         Self::new(Code::UNAVAILABLE, "graceful shutdown")
     }
@@ -116,6 +121,9 @@ const fn go_reason_phrase(status: u16) -> &'static str {
         _ => reason_phrase(status),
     }
 }
+
+/// In Go's words.
+pub(crate) const DEADLINE_EXCEEDED: &str = "context deadline exceeded";
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

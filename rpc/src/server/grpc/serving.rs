@@ -6,7 +6,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use http::Version;
 use kitewire_proto::buf::SHARE_FROM;
-use kitewire_proto::dispatch::MethodKind;
 use kitewire_proto::grpc::{Connection, Event, Pull};
 use kitewire_proto::http::{RequestId, RespondError, Response};
 use kitewire_proto::http2::StreamId;
@@ -21,7 +20,8 @@ use crate::server::engine::{Budget, Engine, Spawn};
 use crate::server::link::Link;
 use crate::server::plain::{Requests, Source, convert_request, lingers};
 use crate::server::shared::{Notice, Stop};
-use crate::service::{Dispatch, Received, Running};
+use crate::server::spares::Spares;
+use crate::service::{Dispatch, Received};
 use crate::stream::{Hub, Side, wake_all};
 use crate::{Call, Error};
 
@@ -33,8 +33,7 @@ pub(crate) struct GrpcServing {
     pub(super) hub: Arc<Hub>,
     link: Arc<Link>,
     requests: Requests,
-    /// Free slots for the methods called in this turn, so that the next call need not ask for one.
-    spares: Vec<(Target, Box<dyn Running>)>,
+    spares: Spares,
     /// The message that is being decoded; kept for its memory.
     body: Vec<u8>,
     /// Whom the events that are being dealt with concern; empty between turns, kept for its memory.
@@ -63,7 +62,7 @@ impl GrpcServing {
             hub: Hub::new(connection, Side::Server, server.config.limits.max_depth),
             link: Arc::clone(link),
             requests: Requests::new(Version::HTTP_2, link),
-            spares: Vec::new(),
+            spares: Spares::default(),
             body: Vec::new(),
             wake: Vec::new(),
             next: None,
@@ -81,15 +80,16 @@ impl GrpcServing {
         let Some(Arrival { call, target, large }) = self.arrive(id) else {
             return self.hub.release(id);
         };
-        let Some((mut slot, dispatch)) = self.find_slot(target) else {
+        let Some((method, dispatch)) = self.link.server().grpc_method(target) else {
             return self.hub.release(id);
         };
+        let mut slot = self.spares.take(target, method);
         // The handler's first steps may use the call, so the hub is not locked here.
         let body = large.as_deref().unwrap_or(&self.body);
         let share = || large.clone().unwrap_or_else(|| Bytes::copy_from_slice(&self.body));
         if let Err(error) = slot.start(call, Received::new(body, &share), self.hub.max_depth()) {
             self.refuse(cx, id, target, error);
-            return self.keep(target, slot);
+            return self.spares.keep(target, slot);
         }
         let mut work = Work { id, target, slot };
         let first = match (dispatch, spawn) {
@@ -97,7 +97,7 @@ impl GrpcServing {
             _ => work.poll(&self.hub, &self.link, cx),
         };
         match (first, spawn) {
-            (Poll::Ready(()), _) => self.keep(target, work.slot),
+            (Poll::Ready(()), _) => self.spares.keep(target, work.slot),
             (Poll::Pending, spawn) => {
                 let task = Task::new(work, Arc::clone(&self.hub), Arc::clone(&self.link));
                 if let Some(spawn) = spawn {
@@ -115,7 +115,7 @@ impl GrpcServing {
         let call = Call::over_grpc(&self.link, &self.hub, id, &incoming);
         self.body.clear();
         let mut large = None;
-        if !matches!(kind, MethodKind::ClientStreaming | MethodKind::BidirectionalStreaming) {
+        if kind.has_single_request() {
             match state.connection.receiver(id).ok()?.pull() {
                 Pull::Message(message) if message.bytes().len() < SHARE_FROM => {
                     self.body.extend_from_slice(message.bytes());
@@ -125,25 +125,6 @@ impl GrpcServing {
             }
         }
         Some(Arrival { call, target, large })
-    }
-
-    /// A free slot for `target`, and how its handlers are dispatched.
-    fn find_slot(&mut self, target: Target) -> Option<(Box<dyn Running>, Dispatch)> {
-        let (method, dispatch) = self.link.server().grpc_method(target)?;
-        let spare = self.spares.iter().rposition(|(of, _)| *of == target);
-        let slot = match spare {
-            Some(at) => self.spares.swap_remove(at).1,
-            None => method.slot(),
-        };
-        Some((slot, dispatch))
-    }
-
-    fn keep(&mut self, target: Target, slot: Box<dyn Running>) {
-        if self.spares.len() < MAX_SPARES {
-            self.spares.push((target, slot));
-        } else {
-            slot.recycle();
-        }
     }
 
     /// Answers a call whose request does not decode.
@@ -315,14 +296,12 @@ impl Engine for GrpcServing {
 
     /// Free slots go back to their methods.
     fn rest(&mut self) {
-        for (_, slot) in self.spares.drain(..) {
-            slot.recycle();
-        }
+        self.spares.recycle();
         self.hub.rest();
     }
 
     fn release_memory(&mut self) {
-        self.spares = Vec::new();
+        self.spares = Spares::default();
         self.body = Vec::new();
         self.wake = Vec::new();
         self.requests.release_memory();
@@ -334,11 +313,6 @@ impl Engine for GrpcServing {
         self.hub.close(self.link.now());
         self.link.close();
         self.requests.abandon();
-        for (_, slot) in self.spares.drain(..) {
-            slot.recycle();
-        }
+        self.spares.recycle();
     }
 }
-
-/// Free slots that a connection keeps for itself within a turn.
-const MAX_SPARES: usize = 4;

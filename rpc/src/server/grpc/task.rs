@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use kitewire_proto::Target;
-use kitewire_proto::dispatch::MethodKind;
 use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::{Code, Outcome, Status};
@@ -64,13 +63,10 @@ fn poll_fail(hub: &Hub, id: StreamId, cx: &Context<'_>, error: &Error) -> Poll<(
 fn empty_answer(hub: &Hub, id: StreamId) -> Option<Bytes> {
     let state = hub.lock();
     let call = state.connection.call(id)?;
-    match call.kind {
-        MethodKind::Unary | MethodKind::Oneway | MethodKind::ClientStreaming => Some(match call.codec {
-            Codec::Thrift => Bytes::from_static(b"\0"),
-            Codec::Protobuf => Bytes::new(),
-        }),
-        _ => None,
-    }
+    call.kind.has_single_answer().then(|| match call.codec {
+        Codec::Thrift => Bytes::from_static(b"\0"),
+        Codec::Protobuf => Bytes::new(),
+    })
 }
 
 /// A handler on its way through a task of its own.
