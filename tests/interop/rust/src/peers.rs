@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::call::{Call, Outcome, ServerConfig, Stopped};
 use crate::go::{GoClient, GoServer};
 use crate::lanes::Side;
-use crate::ours::{OurClient, OurServer};
+use crate::ours::{self, OurClient, OurServer};
 
 /// A running server; gone when dropped.
 pub(crate) enum Server {
@@ -74,7 +74,7 @@ impl Peers {
     pub(crate) async fn server(&self, side: Side, config: &ServerConfig) -> Result<Server, String> {
         match side {
             Side::Kitex => Ok(Server::Kitex(Box::new(GoServer::start(&self.program, config).await?))),
-            Side::Ours => Ok(Server::Ours(OurServer::start(config).await?)),
+            Side::Ours => Ok(Server::Ours(ours::start(config).await?)),
         }
     }
 

@@ -4,44 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::ours::{OurCaller, OurServer};
+use super::ours::{self, OurCaller};
 use super::wish::{Told, Wish};
-use crate::call::{ServerConfig, Stopped};
+use crate::call::ServerConfig;
 use crate::go::{GoServer, GoWorker};
 use crate::lanes::Side;
-use crate::peers;
-
-/// A running server; gone when dropped.
-pub(crate) enum Server {
-    Kitex(Box<GoServer>),
-    Ours(OurServer),
-}
-
-impl Server {
-    pub(crate) fn address(&self) -> &str {
-        match self {
-            Self::Kitex(server) => &server.address,
-            Self::Ours(server) => &server.address,
-        }
-    }
-
-    pub(crate) async fn stop(&mut self) -> Result<(), String> {
-        match self {
-            Self::Kitex(server) => server.stop().await,
-            Self::Ours(server) => {
-                server.stop();
-                Ok(())
-            }
-        }
-    }
-
-    pub(crate) async fn stopped(&mut self) -> Result<Stopped, String> {
-        match self {
-            Self::Kitex(server) => server.stopped().await,
-            Self::Ours(server) => server.stopped().await,
-        }
-    }
-}
+use crate::peers::{self, Server};
 
 /// A client; calls run beside each other.
 pub(crate) enum Caller {
@@ -89,7 +57,7 @@ impl Peers {
                 let server = GoServer::start(&program(&self.program, gzip), config).await?;
                 Ok(Server::Kitex(Box::new(server)))
             }
-            Side::Ours => Ok(Server::Ours(OurServer::start(config).await?)),
+            Side::Ours => Ok(Server::Ours(ours::start(config).await?)),
         }
     }
 

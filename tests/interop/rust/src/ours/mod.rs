@@ -3,6 +3,7 @@
 mod client;
 mod generated;
 mod methods;
+mod running;
 mod samples;
 mod script;
 mod server;
@@ -10,8 +11,9 @@ mod services;
 mod site;
 
 pub(crate) use client::OurClient;
+pub(crate) use running::{OurServer, PATIENCE};
 pub(crate) use script::{deadline, meta, who};
-pub(crate) use server::OurServer;
+pub(crate) use server::start;
 pub(crate) use services::pingpong_service;
 
 /// `map<string, string>`.

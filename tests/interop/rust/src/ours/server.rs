@@ -1,81 +1,40 @@
-//! Our server, in this process.
-
-use std::time::{Duration, Instant};
+//! Our server of ping-pong calls.
 
 use kitewire::bytes::{BufMut, Bytes, BytesMut};
-use kitewire::{Call, Codec, Error, Multiplex, Server, ServerHandle, Switch, Tokio, UnknownHandler};
+use kitewire::{Call, Codec, Error, Multiplex, Server, Switch, Tokio, UnknownHandler};
 
 use super::client::build;
+use super::running::{OurServer, PATIENCE};
 use super::script::Script;
 use super::services::registration;
 use super::site::site;
-use crate::call::{ServerConfig, Stopped};
+use crate::call::ServerConfig;
 
-/// A running server; ends at once when dropped.
-pub(crate) struct OurServer {
-    pub(crate) address: String,
-    handle: ServerHandle,
-    running: tokio::task::JoinHandle<Result<(), kitewire::Unfinished>>,
-    stop_began: Instant,
-}
-
-impl OurServer {
-    pub(crate) async fn start(config: &ServerConfig) -> Result<Self, String> {
-        let next = config.next.as_ref().map(|dial| build(dial, SERVER_NAME)).transpose()?;
-        let script = Script::new(next);
-        let switch = |on| if on { Switch::On } else { Switch::Off };
-        let mut server = Server::new(Tokio)
-            .http(site)
-            .meta(switch(config.ttheader_meta))
-            .crc32c(switch(config.crc32c))
-            .deadline_from_header(switch(config.deadline_from_header))
-            .multiplex(if config.multiplex_only {
-                Multiplex::Only
-            } else {
-                Multiplex::Auto
-            });
-        for name in &config.services {
-            server = server.register(registration(name, &script, *name == config.fallback)?);
-        }
-        if config.refuse_traffic_without_service_name {
-            server = server.refuse_without_service_name();
-        }
-        if config.unknown_handler {
-            server = server.unknown_handler(Unknown);
-        }
-        let bound = server.bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-        let address = bound.local_addr().map_err(|error| error.to_string())?.to_string();
-        let handle = bound.handle();
-        let running = tokio::spawn(bound.run());
-        Ok(Self {
-            address,
-            handle,
-            running,
-            stop_began: Instant::now(),
-        })
+/// A server as `config` asks for.
+pub(crate) async fn start(config: &ServerConfig) -> Result<OurServer, String> {
+    let next = config.next.as_ref().map(|dial| build(dial, SERVER_NAME)).transpose()?;
+    let script = Script::new(next);
+    let switch = |on| if on { Switch::On } else { Switch::Off };
+    let mut server = Server::new(Tokio)
+        .http(site)
+        .meta(switch(config.ttheader_meta))
+        .crc32c(switch(config.crc32c))
+        .deadline_from_header(switch(config.deadline_from_header))
+        .multiplex(if config.multiplex_only {
+            Multiplex::Only
+        } else {
+            Multiplex::Auto
+        });
+    for name in &config.services {
+        server = server.register(registration(name, &script, *name == config.fallback)?);
     }
-
-    /// Begins the graceful stop.
-    pub(crate) fn stop(&mut self) {
-        self.stop_began = Instant::now();
-        self.handle.shutdown(PATIENCE);
+    if config.refuse_traffic_without_service_name {
+        server = server.refuse_without_service_name();
     }
-
-    /// Waits for its end.
-    pub(crate) async fn stopped(&mut self) -> Result<Stopped, String> {
-        let ended = (&mut self.running).await.map_err(|error| error.to_string())?;
-        let elapsed_ms = u64::try_from(self.stop_began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Stopped {
-            elapsed_ms,
-            error: ended.err().map(|error| error.to_string()).unwrap_or_default(),
-        })
+    if config.unknown_handler {
+        server = server.unknown_handler(Unknown);
     }
-}
-
-impl Drop for OurServer {
-    fn drop(&mut self) {
-        self.running.abort();
-    }
+    OurServer::run(server, PATIENCE).await
 }
 
 /// Answers with the names and size that it saw.
@@ -109,4 +68,3 @@ impl UnknownHandler for Unknown {
 
 /// As the Go server calls itself.
 const SERVER_NAME: &str = "interop.server";
-const PATIENCE: Duration = Duration::from_secs(5);

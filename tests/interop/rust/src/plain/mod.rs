@@ -15,7 +15,7 @@ use crate::cases::say;
 use crate::expect::value;
 use crate::go::GoWorker;
 use crate::lanes::{LANES, Side};
-use crate::ours::OurServer;
+use crate::ours::{self, OurServer};
 use crate::peers::{Client, Peers};
 
 /// Runs every cell and prints a line for each; says whether all is well. Without `peer` our own client makes the calls.
@@ -55,7 +55,7 @@ async fn judge(program: &Path, peers: &Peers, caller: Side, version: Version, ce
         fallback: "Everything",
         ..ServerConfig::default()
     };
-    let server = OurServer::start(&config).await?;
+    let server = ours::start(&config).await?;
     let mut place = Place {
         go: GoWorker::start(program, &["-address", &server.address])?,
         server,

@@ -9,4 +9,4 @@ mod server;
 mod services;
 
 pub(crate) use client::OurCaller;
-pub(crate) use server::OurServer;
+pub(crate) use server::start;
