@@ -70,6 +70,15 @@ pub enum DecodeErrorKind {
     CodecMismatch,
     /// A message that its own codec (Protobuf) refuses.
     InvalidMessage,
+    /// TTHeader streaming: a frame whose kind does not exist.
+    UnexpectedFrameType {
+        /// The first bytes of what stands in its place.
+        text: [u8; 8],
+        /// Bytes that stand there, at most 255.
+        len: u8,
+    },
+    /// TTHeader streaming: a frame without the streaming flag.
+    UnexpectedFlags(u16),
 }
 
 impl DecodeError {
@@ -145,6 +154,11 @@ impl fmt::Display for DecodeErrorKind {
             Self::ChecksumMismatch => f.write_str("payload checksum mismatch"),
             Self::CodecMismatch => f.write_str("payload codec is not the service's"),
             Self::InvalidMessage => f.write_str("message cannot be decoded"),
+            Self::UnexpectedFrameType { text, len } => {
+                let shown = text.get(..usize::from(*len)).unwrap_or(text);
+                write!(f, "unexpected frame type: {}", shown.escape_ascii())
+            }
+            Self::UnexpectedFlags(flags) => write!(f, "unexpected header flags: {flags}"),
         }
     }
 }

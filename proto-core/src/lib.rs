@@ -17,12 +17,15 @@ pub mod stream;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod thrift;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+pub mod ttstream;
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod wire;
 
 mod call_timers;
 mod config;
 mod error;
 mod exception;
+mod go_duration;
 mod metainfo;
 mod pingpong;
 mod status;
@@ -32,6 +35,7 @@ pub use buf::{Output, Transmit};
 pub use config::{ClientConfig, Limits, Multiplex, ServerConfig, Switch};
 pub use error::{CloseReason, DecodeError, DecodeErrorKind, Disconnect, EncodeError};
 pub use exception::{ApplicationException, ExceptionType};
+pub use go_duration::GoDuration;
 pub use metainfo::MetaInfo;
 pub use pingpong::{
     Answer, CallError, CallHeader, CallId, CancelReason, ClientConnection, ClientEvent, Demand, EncodeBody, Header,

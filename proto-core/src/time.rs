@@ -98,4 +98,6 @@ pub enum TimerKind {
     KeepAlive,
     /// The connection has reached its greatest age.
     Age,
+    /// Reading was stopped as too much waits for its readers.
+    Pause,
 }

@@ -5,8 +5,8 @@ use slab::Slab;
 use super::inbox::{Encoding, Inbox};
 use crate::dispatch::MethodKind;
 use crate::http2::StreamId;
-use crate::http2::index::{Index, Key};
 use crate::pingpong::Target;
+use crate::stream::index::{Index, Key};
 use crate::time::Instant;
 use crate::wire::Codec;
 use crate::wire::grpc::message::Compression;
@@ -113,17 +113,17 @@ impl Calls {
 
     #[inline]
     pub(super) fn find(&self, id: StreamId) -> Option<Key> {
-        self.index.find(id)
+        self.index.find(id.get())
     }
 
     #[inline]
     pub(super) fn get(&self, id: StreamId) -> Option<&Call> {
-        self.slab.get(self.index.find(id)?)
+        self.slab.get(self.index.find(id.get())?)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Call> {
-        self.slab.get_mut(self.index.find(id)?)
+        self.slab.get_mut(self.index.find(id.get())?)
     }
 
     #[inline]
@@ -139,13 +139,13 @@ impl Calls {
     pub(super) fn insert(&mut self, call: Call) -> Key {
         let id = call.id;
         let key = self.slab.insert(call);
-        self.index.insert(id, key);
+        self.index.insert(id.get(), key);
         key
     }
 
     pub(super) fn remove(&mut self, id: StreamId) -> Option<Call> {
-        let key = self.index.find(id)?;
-        self.index.remove(id);
+        let key = self.index.find(id.get())?;
+        self.index.remove(id.get());
         self.slab.try_remove(key)
     }
 

@@ -8,8 +8,8 @@ use super::calls::{Ending, Phase};
 use super::inbox::{Encoding, Found, Inbox};
 use super::{Connection, Event};
 use crate::dispatch::MethodKind;
-use crate::http2::index::Key;
 use crate::http2::{ErrorCode, RecvHalf, Role};
+use crate::stream::index::Key;
 use crate::wire::grpc::message::Compression;
 use crate::wire::grpc::{Code, Status};
 

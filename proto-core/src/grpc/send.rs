@@ -7,10 +7,10 @@ use super::{Connection, SendError};
 use crate::buf::Output;
 use crate::error::EncodeError;
 use crate::http::{FieldKind, Fields, Sensitivity};
-use crate::http2::index::Key;
 use crate::http2::{self, Finish, Role};
 use crate::metainfo::MetaInfo;
 use crate::pingpong::EncodeBody;
+use crate::stream::index::Key;
 use crate::wire::grpc::message::{self, Compression};
 use crate::wire::grpc::{ContentType, metadata};
 

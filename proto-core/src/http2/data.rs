@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::Connection;
 use super::budget::Abuse;
-use super::index::Key;
 use super::receive::Stray;
 use super::streams::Stream;
 use crate::buf::SHARE_FROM;
+use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Verdict};
 use crate::time::Instant;
 use crate::wire::http2::{DEFAULT_WINDOW, ErrorCode, Flags, FrameHead, Padded, StreamId};

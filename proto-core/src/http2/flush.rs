@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use super::budget::Abuse;
 use super::event::{Event, Finish};
-use super::index::Key;
 use super::{Connection, Role, Tail};
 use crate::buf::Transmit;
 use crate::http::Fields;
+use crate::stream::index::Key;
 use crate::stream::lifecycle::Sending;
 use crate::time::Instant;
 use crate::wire::http2::{

@@ -3,13 +3,13 @@
 use super::budget::Abuse;
 use super::chunks::Chunks;
 use super::event::{Event, Finish, Initiator, Outcome};
-use super::index::Key;
 use super::receive::{SELF_DEPENDENCY, Stray};
 use super::section;
 use super::streams::{Gone, Stream};
 use super::window::{RecvWindow, SendWindow};
 use super::{Connection, Role};
 use crate::http::Fields;
+use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Sending, Verdict};
 use crate::time::Instant;
 use crate::wire::hpack::Decoded;

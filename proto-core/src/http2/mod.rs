@@ -53,7 +53,6 @@ mod data;
 mod event;
 mod flush;
 mod headers;
-pub(crate) mod index;
 mod life;
 mod receive;
 mod section;
@@ -76,8 +75,8 @@ use crate::time::Instant;
 use crate::wire::hpack::{Decoder, Encoder};
 use crate::wire::http2::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_WINDOW};
 
+use crate::stream::index::Key;
 use budget::Budgets;
-use index::Key;
 use streams::Streams;
 use window::{RecvWindow, SendWindow};
 

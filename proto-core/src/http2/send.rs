@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::event::{Event, Finish, Initiator, OpenError, Outcome, SendError};
-use super::index::Key;
 use super::section;
 use super::streams::{Outbox, Stream};
 use super::{Connection, Role};
 use crate::buf::Output;
 use crate::http::Fields;
+use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Act, Consequence, Receiving, Sending};
 use crate::time::Instant;
 use crate::wire::http2::{ErrorCode, StreamId};

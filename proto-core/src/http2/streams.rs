@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use slab::Slab;
 
 use super::chunks::Chunks;
-use super::index::{Index, Key};
 use super::window::{RecvWindow, SendWindow};
 use crate::http::Fields;
+use crate::stream::index::{Index, Key};
 use crate::stream::lifecycle::{Receiving, Sending};
 use crate::wire::http2::StreamId;
 
@@ -100,7 +100,7 @@ impl Streams {
 
     #[inline]
     pub(super) fn find(&self, id: StreamId) -> Option<Key> {
-        self.index.find(id)
+        self.index.find(id.get())
     }
 
     #[inline]
@@ -130,7 +130,7 @@ impl Streams {
             stream.body = body;
         }
         let key = self.slab.insert(stream);
-        self.index.insert(id, key);
+        self.index.insert(id.get(), key);
         key
     }
 
@@ -152,7 +152,7 @@ impl Streams {
     /// Forgets a stream, but for how it went.
     pub(super) fn remove(&mut self, key: Key) -> Option<Stream> {
         let mut stream = self.slab.try_remove(key)?;
-        self.index.remove(stream.id);
+        self.index.remove(stream.id.get());
         let gone = match stream.receiving {
             Receiving::Ended => Gone::Ended,
             Receiving::ResetThere => Gone::ResetThere,

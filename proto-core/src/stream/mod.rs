@@ -1,3 +1,4 @@
 //! What all streams have in common, whatever carries them.
 
+pub(crate) mod index;
 pub mod lifecycle;

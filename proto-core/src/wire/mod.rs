@@ -19,6 +19,7 @@ pub mod kitex_protobuf;
 pub mod mesh;
 pub mod thrift_message;
 pub mod ttheader;
+pub mod ttstream;
 
 mod cursor;
 mod envelope;

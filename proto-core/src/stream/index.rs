@@ -1,11 +1,9 @@
 //! From stream ids to places.
 
-use crate::wire::http2::StreamId;
-
 /// Where something of a stream lies.
 pub(crate) type Key = usize;
 
-/// From stream ids to keys: an open-addressing table, at most half full.
+/// From stream ids to keys: an open-addressing table, at most half full. Id zero is in no table.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Id zero is an empty place.
@@ -17,11 +15,11 @@ pub(crate) struct Index {
 
 impl Index {
     #[inline]
-    pub(crate) fn find(&self, id: StreamId) -> Option<Key> {
-        let mut at = self.home(id.get());
+    pub(crate) fn find(&self, id: u32) -> Option<Key> {
+        let mut at = self.home(id);
         loop {
             let (found, key) = *self.places.get(at)?;
-            if found == id.get() {
+            if found == id {
                 return if found == 0 { None } else { Some(key as Key) };
             }
             if found == 0 {
@@ -31,20 +29,20 @@ impl Index {
         }
     }
 
-    pub(crate) fn insert(&mut self, id: StreamId, key: Key) {
+    pub(crate) fn insert(&mut self, id: u32, key: Key) {
         if self.len.saturating_mul(2) >= self.places.len() {
             self.grow();
         }
-        self.place(id.get(), u32::try_from(key).unwrap_or(u32::MAX));
+        self.place(id, u32::try_from(key).unwrap_or(u32::MAX));
         self.len = self.len.saturating_add(1);
     }
 
-    pub(crate) fn remove(&mut self, id: StreamId) {
-        let mut at = self.home(id.get());
+    pub(crate) fn remove(&mut self, id: u32) {
+        let mut at = self.home(id);
         loop {
             match self.places.get(at) {
                 None | Some((0, _)) => return,
-                Some((found, _)) if *found == id.get() => break,
+                Some((found, _)) if *found == id => break,
                 Some(_) => at = self.next(at),
             }
         }
@@ -129,9 +127,7 @@ mod tests {
     fn the_index_finds_what_is_in_it_and_nothing_else() {
         let mut index = Index::default();
         // Ids with the same home, in every order of removal.
-        let ids: Vec<_> = (0..40_u32)
-            .map(|n| StreamId::new(1 + (n % 5) * 2 + (n / 5) * 1024))
-            .collect();
+        let ids: Vec<_> = (0..40_u32).map(|n| 1 + (n % 5) * 2 + (n / 5) * 1024).collect();
         for gone in 0..ids.len() {
             for (key, id) in ids.iter().enumerate() {
                 index.insert(*id, key);
@@ -147,7 +143,7 @@ mod tests {
             }
             assert_eq!(index.len, 0);
         }
-        assert_eq!(index.find(StreamId::new(3)), None);
-        assert_eq!(index.find(StreamId::CONNECTION), None);
+        assert_eq!(index.find(3), None);
+        assert_eq!(index.find(0), None);
     }
 }

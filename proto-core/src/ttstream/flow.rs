@@ -1,0 +1,270 @@
+//! Flow control between two connections, and what keeps memory bounded without it.
+
+use super::credit::{Phase, Wait, worth_telling};
+use super::streams::Stream;
+use super::{Connection, Event, Exception, Stall, StreamId};
+use crate::http2::Role;
+use crate::stream::lifecycle::Receiving;
+use crate::time::Instant;
+use crate::wire::ttstream::{FlowFrame, FlowSettings, Frame, FrameType};
+
+use super::exception::{Class, code};
+
+impl Connection {
+    pub(super) fn offer_flow_control(&mut self) {
+        if self.credit.phase == Phase::Offered {
+            let settings = self.own_settings();
+            self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(settings));
+        }
+    }
+
+    fn own_settings(&self) -> FlowSettings {
+        FlowSettings {
+            version: VERSION,
+            connection: self.config.connection_window,
+            stream: self.config.stream_window,
+        }
+    }
+
+    /// The first frame of the peer settles whether there is flow control.
+    #[cold]
+    pub(super) fn settle_flow_control(&mut self, frame: &Frame) {
+        let offer = match frame.flow {
+            Some(FlowFrame::Settings(settings)) if frame.id == StreamId::CONNECTION => Some(settings),
+            _ => None,
+        };
+        match offer {
+            Some(peer) if peer.version >= VERSION && self.may_agree() => {
+                self.credit.agree(peer);
+                let answer = match self.role {
+                    Role::Server => FlowFrame::Settings(self.own_settings()),
+                    Role::Client => FlowFrame::Ack(VERSION),
+                };
+                self.put_flow(StreamId::CONNECTION, answer);
+                // A server obeys what it has read before it sends; a client says when it has.
+                self.credit.enforced = self.role == Role::Client;
+            }
+            _ => self.credit.settle_without(),
+        }
+        let limit = self.credit.stream_limit;
+        for stream in self.streams.iter_mut() {
+            stream.limit = limit;
+        }
+        self.unblock();
+    }
+
+    fn may_agree(&self) -> bool {
+        self.config.flow_control.is_on() && self.credit.phase != Phase::Stock
+    }
+
+    /// A later word about flow control.
+    pub(super) fn on_flow(&mut self, id: StreamId, flow: FlowFrame) {
+        if self.credit.phase != Phase::Agreed {
+            return;
+        }
+        match flow {
+            FlowFrame::Ack(VERSION) if self.role == Role::Server && id == StreamId::CONNECTION => {
+                self.credit.enforced = true;
+            }
+            FlowFrame::Limit(limit) if id == StreamId::CONNECTION => {
+                if limit > self.credit.limit {
+                    self.credit.limit = limit;
+                    self.unblock();
+                }
+            }
+            FlowFrame::Limit(limit) => {
+                if let Some(stream) = self.streams.get_mut(id)
+                    && limit > stream.limit
+                {
+                    stream.limit = limit;
+                    self.unblock_one(id);
+                }
+            }
+            FlowFrame::Settings(_) | FlowFrame::Ack(_) => {}
+        }
+    }
+
+    /// Whether a message of a stream may be sent now.
+    #[inline]
+    pub(super) fn may_send(&self, stream: &Stream) -> bool {
+        stream.sent < stream.limit && self.credit.may_send() && self.queues.data.len() < self.config.send_buffer
+    }
+
+    /// Tells those who wait that they may send, as far as they may.
+    pub(super) fn unblock(&mut self) {
+        for _ in 0..self.blocked.len() {
+            if let Some(id) = self.blocked.pop_front()
+                && !self.tell_writable(id)
+            {
+                self.blocked.push_back(id);
+            }
+        }
+    }
+
+    fn unblock_one(&mut self, id: StreamId) {
+        let waits = self.streams.get(id).is_some_and(|stream| stream.flags.wants_writable);
+        if waits && self.tell_writable(id) {
+            self.blocked.retain(|waiting| *waiting != id);
+        }
+    }
+
+    /// Returns whether the stream has no need to be in the list any more.
+    fn tell_writable(&mut self, id: StreamId) -> bool {
+        let Some(key) = self.streams.find(id) else {
+            return true;
+        };
+        let free = self.streams.at(key).is_none_or(|stream| self.may_send(stream));
+        let Some(stream) = self.streams.at_mut(key) else {
+            return true;
+        };
+        if !free && stream.flags.wants_writable {
+            return false;
+        }
+        stream.flags.is_listed = false;
+        if std::mem::take(&mut stream.flags.wants_writable) {
+            self.events.push_back(Event::Writable { id });
+        }
+        true
+    }
+
+    /// Writes the limits that have risen.
+    #[inline]
+    pub(super) fn write_updates(&mut self) {
+        if self.credit.phase != Phase::Agreed {
+            return;
+        }
+        if let Some(limit) = self.credit.update(self.config.connection_window) {
+            self.credit.granted = limit;
+            self.put_flow(StreamId::CONNECTION, FlowFrame::Limit(limit));
+        }
+        if !self.updates.is_empty() {
+            self.write_stream_updates();
+        }
+    }
+
+    fn write_stream_updates(&mut self) {
+        let mut updates = std::mem::take(&mut self.updates);
+        for id in updates.drain(..) {
+            let window = self.config.stream_window;
+            let Some(stream) = self.streams.get_mut(id) else {
+                continue;
+            };
+            stream.flags.has_update = false;
+            if !stream.receiving.is_over()
+                && let Some(limit) = worth_telling(stream.taken, stream.granted, window)
+            {
+                stream.granted = limit;
+                self.put_flow(id, FlowFrame::Limit(limit));
+            }
+        }
+        self.updates = updates;
+    }
+
+    /// Whether nothing more may be read for now.
+    #[inline]
+    pub(super) fn is_paused(&self) -> bool {
+        self.life.paused.is_some() || self.queues.is_flooded()
+    }
+
+    /// The charge of waiting messages that is too much without flow control.
+    fn stall_at(&self) -> u64 {
+        match self.config.exclusive.is_on() && self.role == Role::Client {
+            true => self.config.stream_queue,
+            false => self.config.connection_memory,
+        }
+    }
+
+    /// Sees that no more waits than may, where the peer does not obey flow control. Called after each message.
+    #[inline]
+    pub(super) fn check_stall(&mut self, now: Instant) {
+        if !self.credit.enforced && self.credit.queued() >= self.stall_at() {
+            self.on_stall(now);
+        }
+    }
+
+    #[cold]
+    fn on_stall(&mut self, now: Instant) {
+        let grows = |stream: &Stream| !stream.receiving.is_over() && stream.queued() > 0;
+        if !self.streams.iter().any(grows) {
+            return;
+        }
+        if self.config.exclusive.is_on() && self.role == Role::Client {
+            self.life.paused = Some(Instant::FAR_FUTURE);
+            return;
+        }
+        let stall = self.config.stall.unwrap_or(match self.role {
+            Role::Server => Stall::Pause,
+            Role::Client => Stall::Reset,
+        });
+        match stall {
+            Stall::Pause => self.life.paused = Some(now + self.config.max_pause),
+            Stall::Reset => self.reset_largest(),
+        }
+    }
+
+    /// Gives up the stream that holds most.
+    pub(super) fn reset_largest(&mut self) {
+        let largest = self
+            .streams
+            .iter()
+            .max_by_key(|stream| (!stream.receiving.is_over(), stream.queued(), stream.id))
+            .map(|stream| stream.id);
+        if let Some(id) = largest {
+            let text = "flow control: its messages hold too much memory";
+            self.overflow(id, text);
+        }
+    }
+
+    /// Gives a stream up because of what was sent on it, with all that waits on it.
+    #[cold]
+    pub(super) fn overflow(&mut self, id: StreamId, text: &str) {
+        let why = Exception::new(code::INTERNAL_CANCELED, Class::Canceled, text);
+        self.give_up(id, why);
+        if let Some(stream) = self.streams.get_mut(id) {
+            let charge = stream.inbox.clear();
+            stream.taken = stream.taken.saturating_add(charge);
+            self.credit.take(charge);
+            self.resume();
+        }
+    }
+
+    /// Messages were taken: reading may go on.
+    #[inline]
+    pub(super) fn resume(&mut self) {
+        if self.life.paused.is_some() && self.credit.queued() < self.stall_at() / 2 {
+            self.life.paused = None;
+        }
+    }
+
+    /// Counts a data frame that nobody will take.
+    pub(super) fn drop_charge(&mut self, charge: u32) {
+        self.credit.take(charge.into());
+    }
+
+    /// A client has waited for the answer to its offer for long enough.
+    pub(super) fn end_answer_wait(&mut self) {
+        self.credit.go_on_without();
+        self.unblock();
+    }
+
+    /// When that will be.
+    pub(super) fn answer_due(&self) -> Option<Instant> {
+        match self.credit.wait {
+            Wait::Since(since) => Some(since + self.config.answer_wait),
+            Wait::No | Wait::Due => None,
+        }
+    }
+
+    /// What a receiver of a stream's frames makes of it not being there any more.
+    pub(super) const fn is_gone(state: Receiving) -> bool {
+        matches!(state, Receiving::ResetHere | Receiving::ResetThere)
+    }
+
+    /// Whether a frame is one that opens nothing and concerns no stream.
+    pub(super) fn is_about_flow(frame: &Frame) -> bool {
+        frame.kind == FrameType::Meta && frame.flow.is_some()
+    }
+}
+
+/// The version of flow control that is spoken here.
+const VERSION: u32 = 1;

@@ -1,0 +1,175 @@
+//! What waits to be sent.
+//!
+//! Two queues: messages, and what goes in front of them. A frame of a stream whose messages still wait goes behind them.
+
+use super::streams::Stream;
+use super::{Connection, StreamId};
+use crate::buf::{Output, Transmit};
+use crate::error::EncodeError;
+use crate::stream::index::Key;
+use crate::wire::ttheader::HeaderWriter;
+use crate::wire::ttstream::{FlowFrame, FramePrefix, FrameType, write_frame};
+
+/// The queues of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    /// Goes first.
+    control: Output,
+    pub(super) data: Output,
+    /// Bytes that went into `data` since the beginning, and those of them that went out.
+    put: u64,
+    out: u64,
+    /// Bytes in the caller's list.
+    pub(super) handed: usize,
+    /// `data` was too long for somebody.
+    pub(super) was_full: bool,
+}
+
+/// What a transmit has moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moved {
+    /// Bytes have gone since the last one.
+    pub(super) progress: bool,
+    /// There is room for messages that there was not before.
+    pub(super) has_room: bool,
+}
+
+impl Queues {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.unsent() == 0
+    }
+
+    pub(super) const fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    /// Whether so much waits in front of the messages that its cause must not go on.
+    #[inline]
+    pub(super) const fn is_flooded(&self) -> bool {
+        self.control.len() >= MAX_CONTROL
+    }
+
+    pub(super) const fn unsent(&self) -> usize {
+        self.control
+            .len()
+            .saturating_add(self.data.len())
+            .saturating_add(self.handed)
+    }
+
+    #[inline]
+    pub(super) fn transmit(&mut self, out: &mut Transmit) -> Moved {
+        let progress = out.len() < self.handed || self.handed == 0;
+        let mut has_room = false;
+        if out.len() < MAX_HANDED {
+            out.append(&mut self.control);
+            if out.len() < MAX_HANDED {
+                has_room = std::mem::take(&mut self.was_full);
+                out.append(&mut self.data);
+                self.out = self.put;
+            }
+        }
+        self.handed = out.len();
+        Moved { progress, has_room }
+    }
+
+    pub(super) fn abandon(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn release_memory(&mut self) {
+        self.control.release();
+        self.data.release();
+    }
+
+    /// Whether messages of a stream still wait.
+    #[inline]
+    pub(super) const fn holds(&self, stream: &Stream) -> bool {
+        stream.queued_to > self.out
+    }
+
+    /// A message was written to `data`.
+    #[inline]
+    pub(super) fn note_data(&mut self, stream: &mut Stream, bytes: usize) {
+        self.put = self.put.saturating_add(bytes as u64);
+        stream.queued_to = self.put;
+    }
+
+    /// Writes a frame that is about the connection, or about no stream that is there.
+    pub(super) fn put_control(&mut self, write: impl FnOnce(&mut Output)) -> Result<(), EncodeError> {
+        let start = self.control.mark();
+        write(&mut self.control);
+        match self.control.take_error() {
+            None => Ok(()),
+            Some(error) => {
+                self.control.rollback(start);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes a frame of a stream.
+    pub(super) fn put(
+        &mut self,
+        stream: &mut Stream,
+        write: impl FnOnce(&mut Output, StreamId, &FramePrefix),
+    ) -> Result<(), EncodeError> {
+        if !self.holds(stream) {
+            return self.put_control(|out| write(out, stream.id, &stream.prefix));
+        }
+        let start = self.data.mark();
+        write(&mut self.data, stream.id, &stream.prefix);
+        if let Some(error) = self.data.take_error() {
+            self.data.rollback(start);
+            return Err(error);
+        }
+        let bytes = self.data.since(start);
+        self.note_data(stream, bytes);
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Writes a frame of a stream that is nothing but its kind.
+    pub(super) fn put_plain(&mut self, key: Key, kind: FrameType) {
+        if let Some(stream) = self.streams.at_mut(key) {
+            // The prefix has been encoded before.
+            let _ = self.queues.put(stream, |out, _, prefix| {
+                let start = prefix.begin(out, kind);
+                FramePrefix::end(out, start);
+            });
+        }
+    }
+
+    /// Writes a frame of a stream with entries and a payload.
+    pub(super) fn put_frame(
+        &mut self,
+        key: Key,
+        kind: FrameType,
+        strings: impl FnOnce(&mut HeaderWriter<'_>),
+        payload: impl FnOnce(&mut Output, StreamId, &[u8]),
+    ) -> Result<(), EncodeError> {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return Ok(());
+        };
+        self.queues.put(stream, |out, id, prefix| {
+            let method = prefix.method();
+            let frame = write_frame(out, id, kind, Some(method), strings, |_| {});
+            payload(out, id, method);
+            frame.finish(out, u32::MAX);
+        })
+    }
+
+    /// Writes a meta frame about flow control.
+    pub(super) fn put_flow(&mut self, id: StreamId, flow: FlowFrame) {
+        let (key, value) = flow.entry();
+        let _ = self.queues.put_control(|out| {
+            let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
+            write_frame(out, id, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
+        });
+    }
+}
+
+/// Bytes handed out above which nothing is added before the socket took some.
+const MAX_HANDED: usize = 64 * 1024;
+/// Bytes in front of the messages above which nothing more is read.
+const MAX_CONTROL: usize = 256 * 1024;

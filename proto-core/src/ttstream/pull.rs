@@ -1,0 +1,145 @@
+//! The receiving half of a stream.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::credit::{self, worth_telling};
+use super::{Connection, Outcome};
+use crate::buf::SHARE_FROM;
+use crate::http2::Role;
+use crate::stream::index::Key;
+
+/// The receiving half of a stream.
+///
+/// Towards a peer that obeys flow control, messages that are not pulled keep its window shut, so that a slow reader holds
+/// no more than [`Config::stream_window`](super::Config::stream_window) and one message.
+#[derive(Debug)]
+pub struct Receiver<'a> {
+    connection: &'a mut Connection,
+    key: Key,
+}
+
+/// What [`Receiver::pull`] found.
+#[derive(Debug)]
+pub enum Pull<'a> {
+    /// The next message.
+    Message(Message<'a>),
+    /// Nothing for now; [`Event::Readable`](super::Event::Readable) or [`Event::Ended`](super::Event::Ended) tells when
+    /// there may be more.
+    Empty,
+    /// The peer has said everything. For a client: the stream went well.
+    End,
+    /// There will be no more messages; [`Connection::outcome`] tells why.
+    Failed,
+}
+
+/// A message. It is taken when this is dropped.
+pub struct Message<'a> {
+    connection: &'a mut Connection,
+    key: Key,
+    /// Taken as bytes of its own.
+    taken: bool,
+}
+
+impl<'a> Receiver<'a> {
+    pub(super) const fn new(connection: &'a mut Connection, key: Key) -> Self {
+        Self { connection, key }
+    }
+
+    /// The next message. What came before the end of the stream comes before that.
+    #[inline]
+    pub fn pull(self) -> Pull<'a> {
+        let Self { connection, key } = self;
+        let role = connection.role;
+        let Some(stream) = connection.streams.at_mut(key) else {
+            return Pull::Failed;
+        };
+        if !stream.inbox.is_empty() {
+            return Pull::Message(Message {
+                connection,
+                key,
+                taken: false,
+            });
+        }
+        match (stream.ending.as_deref(), role) {
+            (Some(Outcome::Ok), _) => Pull::End,
+            (Some(_), _) => Pull::Failed,
+            (None, Role::Server) if stream.is_request_whole() => Pull::End,
+            (None, _) => {
+                stream.flags.wants_readable = true;
+                Pull::Empty
+            }
+        }
+    }
+}
+
+impl Message<'_> {
+    /// Its bytes.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let stream = self.connection.streams.at(self.key);
+        stream.and_then(|stream| stream.inbox.front()).unwrap_or(&[])
+    }
+
+    /// Its bytes to keep. Many share the block that was read; few are copied, so that they do not pin it.
+    #[must_use]
+    pub fn to_bytes(mut self) -> Bytes {
+        let Some(stream) = self.connection.streams.at_mut(self.key) else {
+            return Bytes::new();
+        };
+        let Some((bytes, charge)) = stream.inbox.take_front() else {
+            return Bytes::new();
+        };
+        self.taken = true;
+        self.connection.note_taken(self.key, charge);
+        bytes
+    }
+
+    /// Whether [`Self::to_bytes`] copies nothing.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.bytes().len() >= SHARE_FROM
+    }
+}
+
+impl Drop for Message<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.taken
+            && let Some(stream) = self.connection.streams.at_mut(self.key)
+        {
+            let charge = stream.inbox.drop_front();
+            self.connection.note_taken(self.key, charge);
+        }
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Message").field(&self.bytes()).finish()
+    }
+}
+
+impl Connection {
+    /// The application has taken a message.
+    #[inline]
+    fn note_taken(&mut self, key: Key, charge: u32) {
+        self.credit.take(charge.into());
+        let agreed = self.credit.phase == credit::Phase::Agreed;
+        if let Some(stream) = self.streams.at_mut(key) {
+            stream.taken = stream.taken.saturating_add(charge.into());
+            stream.flags.has_taken = true;
+            if agreed
+                && !stream.flags.has_update
+                && !stream.receiving.is_over()
+                && worth_telling(stream.taken, stream.granted, self.config.stream_window).is_some()
+            {
+                stream.flags.has_update = true;
+                self.updates.push(stream.id);
+            }
+        }
+        self.resume();
+    }
+}

@@ -1,0 +1,409 @@
+//! What comes in.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::exception::code;
+use super::streams::{Head, Phase, Stream};
+use super::{Class, Connection, Event, Exception, MetaFrame, Outcome, Side, StreamId};
+use crate::buf::SHARE_FROM;
+use crate::error::CloseReason;
+use crate::exception::ExceptionType;
+use crate::http2::Role;
+use crate::stream::index::Key;
+use crate::stream::lifecycle::{Arrival, Receiving, Sending, Verdict, receiving};
+use crate::time::Instant;
+use crate::wire::business;
+use crate::wire::ttheader::string_key;
+use crate::wire::ttstream::{CANCEL_PATH, Frame, FrameType, read_exception, write_exception};
+
+use super::credit::Phase as Settled;
+
+impl Connection {
+    /// Takes in what was read. What is not whole, or has to wait, stays in `input`. Call it again with the same buffer
+    /// when [`Self::read_demand`] says [`Demand::Receive`](crate::Demand::Receive).
+    #[inline]
+    pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        self.note_read(now, input.len());
+        let mut at = 0;
+        while self.life.closed.is_none() {
+            let rest = input.get(at..).unwrap_or(&[]);
+            if rest.is_empty() {
+                break;
+            }
+            if self.is_paused() {
+                self.life.blocked = true;
+                break;
+            }
+            match Frame::read(rest, self.config.max_message, self.config.max_header_entries) {
+                Ok(Some(frame)) => {
+                    let length = frame.header.frame_len();
+                    if frame.header.payload_len() < SHARE_FROM {
+                        let bytes = rest.get(..length).unwrap_or(rest);
+                        self.on_frame(now, &frame, bytes, None);
+                        at = at.saturating_add(length);
+                    } else {
+                        input.advance(at);
+                        at = 0;
+                        let bytes = input.split_to(length).freeze();
+                        self.on_frame(now, &frame, &bytes, Some(&bytes));
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => self.fail(CloseReason::Malformed(error)),
+            }
+        }
+        if self.life.closed.is_some() {
+            input.clear();
+        } else {
+            input.advance(at);
+        }
+        self.note_input(now, input.len());
+        self.settle(now);
+    }
+
+    /// Takes in a frame, of which `bytes` is all; `shared` is the same where it need not be copied.
+    #[inline]
+    fn on_frame(&mut self, now: Instant, frame: &Frame, bytes: &[u8], shared: Option<&Bytes>) {
+        if matches!(self.credit.phase, Settled::Unread | Settled::Offered | Settled::Waited) {
+            self.settle_flow_control(frame);
+            if Self::is_about_flow(frame) {
+                return;
+            }
+        }
+        if let Some(flow) = frame.flow {
+            return self.on_flow(frame.id, flow);
+        }
+        let found = self.streams.find(frame.id);
+        match (frame.kind, found) {
+            (FrameType::Data, Some(key)) => self.on_data(now, key, frame, bytes, shared),
+            (FrameType::Data, None) => self.on_lost_data(frame.charge()),
+            (FrameType::Header, None) if self.role == Role::Server => self.begin(now, frame, bytes),
+            (FrameType::Header, Some(key)) => self.on_header(key, frame, bytes),
+            (FrameType::Trailer, Some(key)) => self.on_trailer(key, frame, bytes),
+            (FrameType::Rst, Some(key)) => self.on_rst(key, frame, bytes),
+            (FrameType::Meta, Some(key)) => self.on_meta(key, frame, bytes),
+            (FrameType::Header | FrameType::Trailer | FrameType::Rst | FrameType::Meta, None) => {}
+        }
+    }
+
+    #[inline]
+    fn on_data(&mut self, now: Instant, key: Key, frame: &Frame, bytes: &[u8], shared: Option<&Bytes>) {
+        let charge = frame.charge();
+        let over = self.credit.receive(charge);
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        if over {
+            return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
+        }
+        let rule = receiving(stream.receiving, Arrival::Data);
+        if rule.ttheader != Verdict::Taken {
+            return self.drop_charge(charge);
+        }
+        if self.credit.enforced && stream.received >= stream.granted {
+            let id = stream.id;
+            self.drop_charge(charge);
+            return self.overflow(id, "flow control: stream limit exceeded");
+        }
+        stream.received = stream.received.saturating_add(charge.into());
+        match shared {
+            None => stream.inbox.copy(frame.payload(bytes), charge),
+            Some(shared) => stream.inbox.share(shared.slice(frame.header.payload_start()..), charge),
+        }
+        let id = stream.id;
+        if std::mem::take(&mut stream.flags.wants_readable) {
+            self.events.push_back(Event::Readable { id });
+        } else if let Phase::Collecting { .. } = stream.phase {
+            stream.phase = Phase::Open;
+            self.events.push_back(Event::Opened { id });
+        }
+        self.check_stall(now);
+    }
+
+    /// Data for nobody counts for the connection all the same.
+    fn on_lost_data(&mut self, charge: u32) {
+        if self.credit.receive(charge) {
+            return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
+        }
+        self.drop_charge(charge);
+    }
+
+    /// A header frame with the id of a stream that is there.
+    fn on_header(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
+        if self.role == Role::Server {
+            return self.on_duplicate(key);
+        }
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        let rule = receiving(stream.receiving, Arrival::Head);
+        let id = stream.id;
+        match rule.ttheader {
+            Verdict::Taken => {
+                stream.receiving = rule.next;
+                let strings = frame.strings(bytes, |_| true);
+                let head = Box::new(Head {
+                    strings,
+                    ..Head::default()
+                });
+                self.held = self.held.saturating_add(head.size());
+                stream.head = Some(head);
+                self.events.push_back(Event::Header { id });
+                self.check_held(key);
+            }
+            Verdict::Ignored => {}
+            Verdict::StreamError(_) => {
+                let text = format!("stream[{id}] already set header");
+                let why = Exception::new(code::UNEXPECTED_HEADER, Class::Protocol, text);
+                self.give_up(id, why.on(Side::Client));
+            }
+        }
+    }
+
+    fn on_trailer(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
+        let side = self.side();
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        let rule = receiving(stream.receiving, Arrival::End);
+        if rule.ttheader != Verdict::Taken {
+            return;
+        }
+        stream.receiving = rule.next;
+        let outcome = read_outcome(frame, bytes, side);
+        match self.role {
+            Role::Client => {
+                let trailer = frame.strings(bytes, |_| true);
+                self.held = self.held.saturating_add(trailer.size());
+                stream.trailer = Some(Box::new(trailer));
+                self.end_by_peer(key, outcome);
+            }
+            Role::Server => self.on_request_end(key, outcome),
+        }
+    }
+
+    /// Server: the client has said everything.
+    fn on_request_end(&mut self, key: Key, outcome: Outcome) {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        if let Phase::Collecting { .. } = stream.phase {
+            return self.refuse_incomplete(key, "biz error: EOF");
+        }
+        if outcome != Outcome::Ok && stream.ending.is_none() {
+            stream.ending = Some(Box::new(outcome));
+        }
+        self.tell_readable(key);
+    }
+
+    fn on_rst(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
+        let side = self.side();
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        let rule = receiving(stream.receiving, Arrival::Reset);
+        if rule.ttheader != Verdict::Taken {
+            return;
+        }
+        stream.receiving = rule.next;
+        let mut why = match read_exception(frame.payload(bytes)) {
+            Ok(exception) => Exception::new(exception.kind.0, Class::Canceled, exception.message),
+            Err(_) => Exception::new(UNREADABLE_RST, Class::Canceled, "rst"),
+        };
+        why.side = Some(side);
+        if frame.has_strings
+            && let Some(path) = frame.view(bytes).string(CANCEL_PATH)
+        {
+            why.path = String::from_utf8_lossy(path).into_owned();
+        }
+        match self.role {
+            Role::Client => self.end_by_peer(key, Outcome::Exception(why)),
+            Role::Server => self.end_by_client(key, why),
+        }
+    }
+
+    fn on_meta(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
+        let wanted = self.role == Role::Client && self.config.meta_frames.is_on();
+        let Some(stream) = self
+            .streams
+            .at(key)
+            .filter(|stream| wanted && stream.phase != Phase::Ended)
+        else {
+            return;
+        };
+        let ints = frame.view(bytes).ints();
+        let frame = Box::new(MetaFrame {
+            ints: ints.map(|(key, value)| (key, Bytes::copy_from_slice(value))).collect(),
+            strings: frame.strings(bytes, |_| true),
+            payload: Bytes::copy_from_slice(frame.payload(bytes)),
+        });
+        let id = stream.id;
+        self.events.push_back(Event::Meta { id, frame });
+    }
+
+    /// Client: the server has ended a stream.
+    fn end_by_peer(&mut self, key: Key, outcome: Outcome) {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        if stream.phase == Phase::Ended {
+            return;
+        }
+        stream.phase = Phase::Ended;
+        stream.ending = Some(Box::new(outcome));
+        let id = stream.id;
+        if stream.sending == Sending::Body {
+            stream.sending = Sending::Ended;
+            // Kitex before 0.15.1 waits for it.
+            self.put_plain(key, FrameType::Trailer);
+        }
+        self.events.push_back(Event::Ended { id });
+        self.check_held(key);
+    }
+
+    /// Server: the client has given a stream up.
+    fn end_by_client(&mut self, key: Key, why: Exception) {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        stream.sending = Sending::Over;
+        let id = stream.id;
+        match stream.phase {
+            Phase::Collecting { .. } => self.release(id),
+            Phase::Open => {
+                stream.phase = Phase::Ended;
+                stream.fail(why);
+                self.events.push_back(Event::Ended { id });
+            }
+            Phase::Ended => {}
+        }
+    }
+
+    pub(super) fn tell_readable(&mut self, key: Key) {
+        if let Some(stream) = self.streams.at_mut(key)
+            && std::mem::take(&mut stream.flags.wants_readable)
+        {
+            let id = stream.id;
+            self.events.push_back(Event::Readable { id });
+        }
+    }
+
+    /// Gives a stream up whose entries would be more than the connection may hold.
+    fn check_held(&mut self, key: Key) {
+        if self.held as u64 > self.config.connection_memory
+            && let Some(id) = self.streams.at(key).map(|stream| stream.id)
+        {
+            self.overflow(id, "the entries of its header and trailer hold too much memory");
+            if let Some(stream) = self.streams.at_mut(key) {
+                self.held = self.held.saturating_sub(stream.held());
+                (stream.head, stream.trailer) = (None, None);
+            }
+        }
+    }
+
+    pub(super) const fn side(&self) -> Side {
+        match self.role {
+            Role::Client => Side::Client,
+            Role::Server => Side::Server,
+        }
+    }
+
+    /// Ends a stream from here: the peer is told with an rst, and with a trailer where a client had not said that it sends
+    /// no more.
+    pub(super) fn give_up(&mut self, id: StreamId, why: Exception) {
+        let Some(key) = self.streams.find(id) else {
+            return;
+        };
+        let Some(stream) = self.streams.at_mut(key) else {
+            return;
+        };
+        let was_over = stream.phase == Phase::Ended;
+        if !Self::is_gone(stream.receiving) {
+            stream.receiving = Receiving::ResetHere;
+        }
+        let before = std::mem::replace(&mut stream.sending, Sending::Over);
+        if was_over {
+            return;
+        }
+        stream.phase = Phase::Ended;
+        self.put_rst(key, &why);
+        if self.role == Role::Client && before == Sending::Body {
+            self.put_plain(key, FrameType::Trailer);
+        }
+        if let Some(stream) = self.streams.at_mut(key) {
+            let side = why.side.or(Some(match self.role {
+                Role::Client => Side::Client,
+                Role::Server => Side::Server,
+            }));
+            stream.fail(Exception { side, ..why });
+        }
+        self.events.push_back(Event::Ended { id });
+    }
+
+    fn put_rst(&mut self, key: Key, why: &Exception) {
+        let own = &*self.config.service_name;
+        let path = match (&*why.path, own) {
+            ("", own) => own.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, own) => format!("{path},{own}"),
+        };
+        let kind = ExceptionType(why.code);
+        let tried = self.put_frame(
+            key,
+            FrameType::Rst,
+            |writer| {
+                if !path.is_empty() {
+                    writer.string(CANCEL_PATH, &path);
+                }
+            },
+            |out, id, method| write_exception(out, id, method, kind, &why.message),
+        );
+        if tried.is_err() {
+            // A path that does not fit a header is left out.
+            let _ = self.put_frame(
+                key,
+                FrameType::Rst,
+                |_| {},
+                |out, id, method| write_exception(out, id, method, kind, &why.message),
+            );
+        }
+    }
+}
+
+impl Stream {
+    /// Whether what has come in is all that will, and was not cut off.
+    pub(super) fn is_request_whole(&self) -> bool {
+        self.receiving == Receiving::Ended && self.ending.is_none()
+    }
+}
+
+/// How a peer ended its half.
+fn read_outcome(frame: &Frame, bytes: &[u8], side: Side) -> Outcome {
+    let payload = frame.payload(bytes);
+    if !payload.is_empty() {
+        return Outcome::Exception(match read_exception(payload) {
+            Ok(exception) => Exception {
+                remote: Some(exception.kind),
+                ..Exception::new(code::APPLICATION, Class::Application, exception.message).on(side)
+            },
+            Err(error) => Exception::illegal_frame(error.to_string()).on(side),
+        });
+    }
+    if !frame.has_strings {
+        return Outcome::Ok;
+    }
+    let view = frame.view(bytes);
+    match business::read(&view) {
+        None => Outcome::Ok,
+        Some(status) => match view.string(string_key::BUSINESS_EXTRA) {
+            Some(extra) if business::parse_extra(extra).is_none() => {
+                let text = format!("malformed header info, extra: {}", String::from_utf8_lossy(extra));
+                Outcome::Exception(Exception::new(code::ILLEGAL_BUSINESS, Class::Protocol, text).on(side))
+            }
+            _ => Outcome::Business(status),
+        },
+    }
+}
+
+/// The code of an rst whose payload is no exception.
+const UNREADABLE_RST: i32 = 13;

@@ -1,0 +1,179 @@
+//! The sending half of a stream.
+
+use super::streams::Phase;
+use super::{Connection, SendError, Strings};
+use crate::error::EncodeError;
+use crate::http2::Role;
+use crate::pingpong::EncodeBody;
+use crate::stream::index::Key;
+use crate::stream::lifecycle::{Act, Consequence, sending};
+use crate::wire::ttheader::HeaderWriter;
+use crate::wire::ttstream::{FRAME_CHARGE, FramePrefix, FrameType};
+
+/// The sending half of a stream.
+#[derive(Debug)]
+pub struct Sender<'a> {
+    connection: &'a mut Connection,
+    key: Key,
+}
+
+impl<'a> Sender<'a> {
+    pub(super) const fn new(connection: &'a mut Connection, key: Key) -> Self {
+        Self { connection, key }
+    }
+
+    /// Sends a message. A server's header goes in front of the first one.
+    ///
+    /// A message is taken whole as long as the peer allows any, and less than
+    /// [`Config::send_buffer`](super::Config::send_buffer) waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if it has to wait, the states in which nothing can be sent, a message without an encoding or
+    /// above the limit. Nothing of it was sent.
+    #[inline]
+    pub fn send(&mut self, message: &dyn EncodeBody) -> Result<(), SendError> {
+        self.connection.send(self.key, message)
+    }
+
+    /// Server: sends the header now, with these entries.
+    ///
+    /// # Errors
+    ///
+    /// It is out already, the stream is over, or an entry does not fit.
+    pub fn send_header(&mut self, strings: &Strings) -> Result<(), SendError> {
+        self.connection.send_header(self.key, strings)
+    }
+
+    /// Client: says that no more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// That was said before, or the stream is over. A server's answers end with [`Connection::finish`] alone.
+    pub fn finish(&mut self) -> Result<(), SendError> {
+        self.connection.finish_sending(self.key)
+    }
+
+    /// Whether a message would be taken now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let stream = self.connection.streams.at(self.key);
+        stream.is_some_and(|stream| self.connection.may_send(stream))
+    }
+}
+
+impl Connection {
+    #[inline]
+    fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
+        let Some(stream) = self.streams.at(key) else {
+            return Err(SendError::Over);
+        };
+        if stream.phase == Phase::Ended {
+            return Err(SendError::Over);
+        }
+        let consequence = sending(stream.sending, Act::Data);
+        if !self.may_send(stream) && matches!(consequence, Consequence::Done(_) | Consequence::HeadMissing) {
+            return Err(self.wait_for_room(key));
+        }
+        match consequence {
+            Consequence::Done(_) => {}
+            Consequence::HeadMissing => self.send_header(key, &Strings::new())?,
+            Consequence::Finished | Consequence::HeadSent | Consequence::Nothing => return Err(SendError::Finished),
+            Consequence::Closed => return Err(SendError::Over),
+        }
+        let Some(stream) = self.streams.at_mut(key) else {
+            return Err(SendError::Over);
+        };
+        let out = &mut self.queues.data;
+        let start = stream.prefix.begin(out, FrameType::Data);
+        message.encode_body(out);
+        let bytes = out.since(start);
+        let length = bytes.saturating_sub(stream.prefix.len());
+        let limit = self.config.max_message;
+        if let Some(error) = out.take_error() {
+            out.rollback(start);
+            return Err(SendError::Encode(error));
+        }
+        if length > limit as usize {
+            out.rollback(start);
+            return Err(SendError::TooLarge { length, limit });
+        }
+        let charge = FramePrefix::end(out, start).saturating_add(FRAME_CHARGE);
+        stream.sent = stream.sent.saturating_add(charge.into());
+        self.queues.note_data(stream, bytes);
+        self.credit.note_sent(charge);
+        Ok(())
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, key: Key) -> SendError {
+        self.queues.was_full |= self.queues.data.len() >= self.config.send_buffer;
+        if let Some(stream) = self.streams.at_mut(key) {
+            stream.flags.wants_writable = true;
+            if !std::mem::replace(&mut stream.flags.is_listed, true) {
+                self.blocked.push_back(stream.id);
+            }
+        }
+        SendError::Full
+    }
+
+    pub(super) fn send_header(&mut self, key: Key, strings: &Strings) -> Result<(), SendError> {
+        let Some(stream) = self.streams.at(key) else {
+            return Err(SendError::Over);
+        };
+        if stream.phase == Phase::Ended {
+            return Err(SendError::Over);
+        }
+        let next = match sending(stream.sending, Act::Head) {
+            Consequence::Done(next) => next,
+            Consequence::Closed => return Err(SendError::Over),
+            _ => return Err(SendError::HeaderSent),
+        };
+        self.put_header(key, strings).map_err(SendError::Strings)?;
+        if let Some(stream) = self.streams.at_mut(key) {
+            stream.sending = next;
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_header(&mut self, key: Key, strings: &Strings) -> Result<(), EncodeError> {
+        if strings.is_empty() {
+            self.put_plain(key, FrameType::Header);
+            return Ok(());
+        }
+        self.put_frame(
+            key,
+            FrameType::Header,
+            |writer| write_strings(writer, strings),
+            |_, _, _| {},
+        )
+    }
+
+    fn finish_sending(&mut self, key: Key) -> Result<(), SendError> {
+        let Some(stream) = self.streams.at_mut(key) else {
+            return Err(SendError::Over);
+        };
+        if stream.phase == Phase::Ended {
+            return Err(SendError::Over);
+        }
+        match sending(stream.sending, Act::End) {
+            Consequence::Done(next) if self.role == Role::Client => {
+                stream.sending = next;
+                self.put_plain(key, FrameType::Trailer);
+                Ok(())
+            }
+            Consequence::Closed => Err(SendError::Over),
+            _ => Err(SendError::Finished),
+        }
+    }
+}
+
+/// Writes entries; of a key that repeats, the last value alone.
+pub(super) fn write_strings(writer: &mut HeaderWriter<'_>, strings: &Strings) {
+    for (at, (key, value)) in strings.iter().enumerate() {
+        let again = strings.iter().skip(at.saturating_add(1)).any(|(later, _)| later == key);
+        if !again {
+            writer.string(key, value);
+        }
+    }
+}
