@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::info::{MethodInfo, ServiceInfo};
 use super::registration::{RegistrationError, RegistrationProblem};
+use crate::exception::{ApplicationException, ExceptionType};
 
 /// Whether a service also answers requests that name no service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,31 @@ pub enum Lookup {
     NoServiceName,
     /// Nowhere: the service is this one, by index, and has no such method.
     UnknownMethod(u16),
+}
+
+impl Lookup {
+    /// What a request is answered with that goes nowhere; the names are those on the wire.
+    #[must_use]
+    #[cold]
+    pub fn refusal(&self, service: &str, method: &str) -> ApplicationException {
+        match self {
+            Self::NoServiceName => {
+                let text = format!(
+                    "unknown service , method {method}: no service name while the server has \
+                     WithRefuseTrafficWithoutServiceName option enabled"
+                );
+                ApplicationException::new(ExceptionType::UNKNOWN_SERVICE, text)
+            }
+            Self::UnknownService | Self::UnknownHandler => {
+                let text = format!("unknown service {service}, method {method}");
+                ApplicationException::new(ExceptionType::UNKNOWN_SERVICE, text)
+            }
+            Self::UnknownMethod(_) | Self::Method(_) => {
+                let text = format!("unknown method {method} (service {service})");
+                ApplicationException::new(ExceptionType::UNKNOWN_METHOD, text)
+            }
+        }
+    }
 }
 
 /// The immutable table of services that one server answers for.

@@ -192,7 +192,7 @@ impl Connection {
             return;
         };
         self.credit.take(stream.queued());
-        stream.inbox.clear();
+        stream.inbox.clear(&mut self.spares);
         self.held = self.held.saturating_sub(stream.held());
         if stream.flags.is_listed {
             self.blocked.retain(|waiting| *waiting != id);
@@ -200,7 +200,6 @@ impl Connection {
         if stream.deadline.is_some() {
             self.prune_deadlines();
         }
-        self.resume();
         if std::mem::take(&mut self.life.wants_stream) {
             self.events.push_back(Event::Available);
         }

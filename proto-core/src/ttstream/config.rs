@@ -13,7 +13,7 @@ pub struct Config {
     pub flow_control: Switch,
     /// Charge of messages that one stream may have waiting for its reader. Default 1 MiB.
     pub stream_window: u64,
-    /// The same for all streams together. Default 16 MiB.
+    /// The same for all streams together, and at most [`Self::connection_memory`]. Default 16 MiB.
     pub connection_window: u64,
     /// How long a client without an answer to its offer waits when it has sent what it may. Default 100 ms.
     pub answer_wait: Duration,
@@ -23,8 +23,8 @@ pub struct Config {
     pub max_streams: u32,
     /// Unsent bytes above which senders wait. Default 256 KiB.
     pub send_buffer: usize,
-    /// Charge of waiting messages that all streams together may hold where the peer obeys no flow control, and bytes of
-    /// header and trailer entries. Default 32 MiB.
+    /// Charge of waiting messages that all streams together may hold where the peer obeys no flow control; entries of
+    /// headers and trailers may take half as many bytes. Default 32 MiB.
     pub connection_memory: u64,
     /// The charge above which one stream is slow, where the peer obeys no flow control. Default 4 MiB.
     pub stream_queue: u64,
@@ -83,5 +83,12 @@ impl Default for Config {
             request_timeout: Duration::from_secs(30),
             write_stall_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Config {
+    /// What is offered for all streams together.
+    pub(super) fn window(&self) -> u64 {
+        self.connection_window.min(self.connection_memory)
     }
 }

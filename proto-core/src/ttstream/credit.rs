@@ -1,9 +1,10 @@
 //! Flow control FC1: who may send how much, over all streams together.
 //!
 //! ```text
-//! client:  Offered ──first frame is FC_SETTINGS──► Agreed          server:  Unread ──first frame is FC_SETTINGS──► Agreed
-//!             │ └────────any other first frame───► Stock                       └───────any other first frame────► Stock
-//!             └─no answer in time──► Waited ─► Agreed or Stock
+//! server:  Unread ──first frame is FC_SETTINGS──► Agreed, or Stock where it is off or declined
+//!             └────── any other first frame ────► Stock
+//! client:  Offered ──FC_SETTINGS──► Agreed, or Stock where it is declined
+//!             └─ no answer in time, or a frame of a stream ─► Waited ──FC_SETTINGS──► the same
 //! ```
 
 use super::config::Config;
@@ -37,7 +38,7 @@ pub(super) enum Phase {
     Unread,
     /// Client: it was offered.
     Offered,
-    /// Client: the same, and the answer was waited for long enough.
+    /// Client: the same, and it goes on without an answer.
     Waited,
     /// The peer obeys none.
     Stock,
@@ -68,7 +69,7 @@ impl Credit {
             wait: Wait::No,
             received: 0,
             taken: 0,
-            granted: config.connection_window,
+            granted: config.window(),
             enforced: false,
         }
     }
@@ -131,24 +132,33 @@ impl Credit {
         self.taken = self.taken.saturating_add(charge);
     }
 
-    /// How far the peer may be told that it may go, if that is worth a frame.
+    /// How far the peer may be told that it may go, if that is worth a frame: when it is half a window, and for what little
+    /// there is when the peer has nothing left, as the rest may belong to streams that nobody reads.
     #[inline]
     pub(super) fn update(&self, window: u64) -> Option<u64> {
-        worth_telling(self.taken, self.granted, window).filter(|_| self.phase == Phase::Agreed)
+        if self.phase != Phase::Agreed {
+            return None;
+        }
+        let step = (window / 8).min(SMALL_STEP);
+        let left = self.granted.saturating_sub(self.received);
+        worth_telling(
+            self.taken,
+            self.granted,
+            window,
+            if left <= step { step } else { window / 2 },
+        )
     }
 }
 
-/// The next limit, if it is half a window above the last.
+/// The next limit, if it is at least so much above the last.
 #[inline]
-pub(super) const fn worth_telling(taken: u64, granted: u64, window: u64) -> Option<u64> {
+pub(super) const fn worth_telling(taken: u64, granted: u64, window: u64, step: u64) -> Option<u64> {
     let next = taken.saturating_add(window);
     let risen = next.saturating_sub(granted);
-    if risen > 0 && risen >= window / 2 {
-        Some(next)
-    } else {
-        None
-    }
+    if risen > 0 && risen >= step { Some(next) } else { None }
 }
 
 /// Charge that a client sends before it has an answer to its offer.
 pub(super) const UNANSWERED: u64 = 256 * 1024;
+/// A step that is told when the peer can send nothing more.
+const SMALL_STEP: u64 = 8 * 1024;

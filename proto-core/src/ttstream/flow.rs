@@ -21,40 +21,61 @@ impl Connection {
     fn own_settings(&self) -> FlowSettings {
         FlowSettings {
             version: VERSION,
-            connection: self.config.connection_window,
+            connection: self.config.window(),
             stream: self.config.stream_window,
         }
     }
 
-    /// The first frame of the peer settles whether there is flow control.
+    /// Sees whether a frame settles if there is flow control. Returns whether it does.
+    ///
+    /// A client's offer is the first frame that a server reads. The answer comes in front of all that a server sends, but
+    /// a proxy may have something to tell before that.
     #[cold]
-    pub(super) fn settle_flow_control(&mut self, frame: &Frame) {
+    pub(super) fn settle_flow_control(&mut self, frame: &Frame) -> bool {
         let offer = match frame.flow {
-            Some(FlowFrame::Settings(settings)) if frame.id == StreamId::CONNECTION => Some(settings),
-            _ => None,
-        };
-        match offer {
-            Some(peer) if peer.version >= VERSION && self.may_agree() => {
-                self.credit.agree(peer);
-                let answer = match self.role {
-                    Role::Server => FlowFrame::Settings(self.own_settings()),
-                    Role::Client => FlowFrame::Ack(VERSION),
-                };
-                self.put_flow(StreamId::CONNECTION, answer);
-                // A server obeys what it has read before it sends; a client says when it has.
-                self.credit.enforced = self.role == Role::Client;
+            Some(FlowFrame::Settings(settings)) if frame.id == StreamId::CONNECTION => settings,
+            _ if self.role == Role::Server => {
+                self.credit.settle_without();
+                return false;
             }
-            _ => self.credit.settle_without(),
+            _ => {
+                if frame.kind != FrameType::Meta && self.credit.phase == Phase::Offered {
+                    self.end_answer_wait();
+                }
+                return false;
+            }
+        };
+        let agreed = offer.version >= VERSION && self.config.flow_control.is_on();
+        match agreed {
+            true => self.credit.agree(offer),
+            false => self.credit.settle_without(),
+        }
+        let declined = FlowSettings {
+            version: 0,
+            connection: 0,
+            stream: 0,
+        };
+        match self.role {
+            Role::Server if agreed => {
+                let settings = self.own_settings();
+                self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(settings));
+            }
+            Role::Server if offer.version > 0 => {
+                self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(declined));
+            }
+            Role::Client if agreed => {
+                // A server obeys from its first message on; it may hold us to it once all that was sent before has come.
+                self.credit.enforced = true;
+                self.put_flow_behind(FlowFrame::Ack(VERSION));
+            }
+            Role::Server | Role::Client => {}
         }
         let limit = self.credit.stream_limit;
         for stream in self.streams.iter_mut() {
             stream.limit = limit;
         }
         self.unblock();
-    }
-
-    fn may_agree(&self) -> bool {
-        self.config.flow_control.is_on() && self.credit.phase != Phase::Stock
+        true
     }
 
     /// A later word about flow control.
@@ -133,7 +154,7 @@ impl Connection {
         if self.credit.phase != Phase::Agreed {
             return;
         }
-        if let Some(limit) = self.credit.update(self.config.connection_window) {
+        if let Some(limit) = self.credit.update(self.config.window()) {
             self.credit.granted = limit;
             self.put_flow(StreamId::CONNECTION, FlowFrame::Limit(limit));
         }
@@ -151,7 +172,7 @@ impl Connection {
             };
             stream.flags.has_update = false;
             if !stream.receiving.is_over()
-                && let Some(limit) = worth_telling(stream.taken, stream.granted, window)
+                && let Some(limit) = worth_telling(stream.taken, stream.granted, window, window / 2)
             {
                 stream.granted = limit;
                 self.put_flow(id, FlowFrame::Limit(limit));
@@ -163,7 +184,7 @@ impl Connection {
     /// Whether nothing more may be read for now.
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
-        self.life.paused.is_some() || self.queues.is_flooded()
+        self.queues.is_flooded() || self.life.paused.is_some() && self.credit.queued() >= self.stall_at() / 2
     }
 
     /// The charge of waiting messages that is too much without flow control.
@@ -221,24 +242,18 @@ impl Connection {
         let why = Exception::new(code::INTERNAL_CANCELED, Class::Canceled, text);
         self.give_up(id, why);
         if let Some(stream) = self.streams.get_mut(id) {
-            let charge = stream.inbox.clear();
+            let charge = stream.inbox.clear(&mut self.spares);
             stream.taken = stream.taken.saturating_add(charge);
             self.credit.take(charge);
-            self.resume();
         }
     }
 
-    /// Messages were taken: reading may go on.
+    /// Reading goes on once enough has been taken.
     #[inline]
     pub(super) fn resume(&mut self) {
-        if self.life.paused.is_some() && self.credit.queued() < self.stall_at() / 2 {
+        if self.life.paused.is_some() && !self.is_paused() {
             self.life.paused = None;
         }
-    }
-
-    /// Counts a data frame that nobody will take.
-    pub(super) fn drop_charge(&mut self, charge: u32) {
-        self.credit.take(charge.into());
     }
 
     /// A client has waited for the answer to its offer for long enough.
@@ -258,11 +273,6 @@ impl Connection {
     /// What a receiver of a stream's frames makes of it not being there any more.
     pub(super) const fn is_gone(state: Receiving) -> bool {
         matches!(state, Receiving::ResetHere | Receiving::ResetThere)
-    }
-
-    /// Whether a frame is one that opens nothing and concerns no stream.
-    pub(super) fn is_about_flow(frame: &Frame) -> bool {
-        frame.kind == FrameType::Meta && frame.flow.is_some()
     }
 }
 

@@ -6,10 +6,15 @@ use bytes::Bytes;
 
 use crate::buf::SHARE_FROM;
 
+/// Blocks of a connection that nothing is in.
+#[derive(Debug, Default)]
+pub(super) struct Spares(Vec<Vec<u8>>);
+
 /// The messages of a stream that have come and were not taken.
 ///
 /// Small ones lie one behind the other in blocks of their own, each behind its length and charge, so that they cost
-/// their bytes and pin no block that was read. Large ones are slices of that block.
+/// their bytes and pin no block that was read. Large ones are slices of that block. A stream keeps one block; others come
+/// from and go to the [`Spares`].
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     /// The oldest block.
@@ -30,16 +35,17 @@ impl Inbox {
 
     /// Appends a copy of a small message.
     #[inline]
-    pub(super) fn copy(&mut self, message: &[u8], charge: u32) {
-        let block = self.room(message.len().saturating_add(PREFIX));
+    pub(super) fn copy(&mut self, message: &[u8], charge: u32, spares: &mut Spares) {
+        let block = self.room(message.len().saturating_add(PREFIX), spares);
+        // Small enough.
         let length = u32::try_from(message.len()).unwrap_or(LARGE);
         block.extend_from_slice(&prefix(length, charge));
         block.extend_from_slice(message);
     }
 
     /// Appends a large message.
-    pub(super) fn share(&mut self, message: Bytes, charge: u32) {
-        let block = self.room(PREFIX);
+    pub(super) fn share(&mut self, message: Bytes, charge: u32, spares: &mut Spares) {
+        let block = self.room(PREFIX, spares);
         block.extend_from_slice(&prefix(LARGE, charge));
         self.large.push_back(message);
     }
@@ -56,7 +62,7 @@ impl Inbox {
 
     /// Drops the oldest message. Returns its charge.
     #[inline]
-    pub(super) fn drop_front(&mut self) -> u32 {
+    pub(super) fn drop_front(&mut self, spares: &mut Spares) -> u32 {
         let Some((length, charge, _)) = self.split() else {
             return 0;
         };
@@ -69,28 +75,29 @@ impl Inbox {
         };
         self.read = self.read.saturating_add(step);
         if self.read >= self.first.len() {
-            self.next_block();
+            self.next_block(spares);
         }
         charge
     }
 
     /// Takes the oldest message, with its charge. A large one is not copied.
-    pub(super) fn take_front(&mut self) -> Option<(Bytes, u32)> {
+    pub(super) fn take_front(&mut self, spares: &mut Spares) -> Option<(Bytes, u32)> {
         let (length, charge, rest) = self.split()?;
         let bytes = match length {
             LARGE => self.large.front()?.clone(),
             length => Bytes::copy_from_slice(rest.get(..length as usize)?),
         };
-        self.drop_front();
+        self.drop_front(spares);
         Some((bytes, charge))
     }
 
     /// Drops everything. Returns the charge of it.
-    pub(super) fn clear(&mut self) -> u64 {
+    pub(super) fn clear(&mut self, spares: &mut Spares) -> u64 {
         let mut charge = 0_u64;
         while !self.is_empty() {
-            charge = charge.saturating_add(self.drop_front().into());
+            charge = charge.saturating_add(self.drop_front(spares).into());
         }
+        spares.keep(std::mem::take(&mut self.first));
         *self = Self::default();
         charge
     }
@@ -113,37 +120,53 @@ impl Inbox {
 
     /// A block with room for `n` bytes.
     #[inline]
-    fn room(&mut self, n: usize) -> &mut Vec<u8> {
+    fn room(&mut self, n: usize, spares: &mut Spares) -> &mut Vec<u8> {
         let last = self.more.back().unwrap_or(&self.first);
         if last.capacity().saturating_sub(last.len()) < n {
-            self.grow(n);
+            self.grow(n, spares);
         }
         self.more.back_mut().unwrap_or(&mut self.first)
     }
 
-    /// Blocks grow in small steps, so that a long queue costs what is in it.
-    fn grow(&mut self, n: usize) {
+    /// The first block grows in small steps, so that a short queue costs little.
+    fn grow(&mut self, n: usize, spares: &mut Spares) {
         let last = self.more.back_mut().unwrap_or(&mut self.first);
         let want = last.len().saturating_add(n);
-        if want <= BLOCK || last.is_empty() {
-            let step = last.len().min(STEP).max(n);
-            last.reserve_exact(step);
-        } else {
-            last.shrink_to_fit();
-            let mut block = Vec::new();
-            block.reserve_exact(n.max(STEP));
-            self.more.push_back(block);
+        if want <= BLOCK {
+            let step = last.len().min(STEP).min(BLOCK.saturating_sub(last.len())).max(n);
+            return last.reserve_exact(step);
         }
+        if last.capacity().saturating_sub(last.len()) > BLOCK / 8 {
+            last.shrink_to_fit();
+        }
+        self.more.push_back(spares.take());
     }
 
     /// The oldest block is used up.
     #[inline]
-    fn next_block(&mut self) {
+    fn next_block(&mut self, spares: &mut Spares) {
         self.read = 0;
-        match self.more.pop_front() {
-            Some(block) => self.first = block,
-            None => self.first.clear(),
+        self.first.clear();
+        if let Some(block) = self.more.pop_front() {
+            spares.keep(std::mem::replace(&mut self.first, block));
         }
+    }
+}
+
+impl Spares {
+    fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK))
+    }
+
+    fn keep(&mut self, mut block: Vec<u8>) {
+        if block.capacity() == BLOCK && self.0.len() < MAX_SPARES {
+            block.clear();
+            self.0.push(block);
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        self.0 = Vec::new();
     }
 }
 
@@ -157,10 +180,12 @@ fn prefix(length: u32, charge: u32) -> [u8; PREFIX] {
 const PREFIX: usize = 8;
 /// The length of a message that is not in the block.
 const LARGE: u32 = u32::MAX;
-/// Bytes of a full block; the largest small message fits.
-const BLOCK: usize = 2 * SHARE_FROM;
-/// A block grows by this much at most.
-const STEP: usize = 2048;
+/// Bytes of a full block, in which the largest small message fits several times.
+const BLOCK: usize = 4 * SHARE_FROM;
+/// A first block grows by this much at most.
+const STEP: usize = 4096;
+/// Blocks that are kept for the next long queue.
+const MAX_SPARES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -168,15 +193,15 @@ mod tests {
 
     #[test]
     fn messages_come_out_as_they_went_in() {
-        let mut inbox = Inbox::default();
+        let (mut inbox, mut spares) = (Inbox::default(), Spares::default());
         let message = |n: u32| vec![(n % 251) as u8; (n as usize * 37) % 9000];
         let (mut put, mut taken) = (0_u32, 0_u32);
         for round in 0..200 {
             for _ in 0..round % 7 {
                 let bytes = message(put);
                 match bytes.len() {
-                    SHARE_FROM.. => inbox.share(bytes.into(), put),
-                    _ => inbox.copy(&bytes, put),
+                    SHARE_FROM.. => inbox.share(bytes.into(), put, &mut spares),
+                    _ => inbox.copy(&bytes, put, &mut spares),
                 }
                 put += 1;
             }
@@ -184,24 +209,24 @@ mod tests {
                 let Some(front) = inbox.front() else { break };
                 assert_eq!(front, message(taken));
                 match taken % 2 {
-                    0 => assert_eq!(inbox.drop_front(), taken),
-                    _ => assert_eq!(inbox.take_front().unwrap().0, message(taken)),
+                    0 => assert_eq!(inbox.drop_front(&mut spares), taken),
+                    _ => assert_eq!(inbox.take_front(&mut spares).unwrap().0, message(taken)),
                 }
                 taken += 1;
             }
             assert_eq!(inbox.is_empty(), put == taken);
         }
         let rest: u64 = (taken..put).map(u64::from).sum();
-        assert_eq!(inbox.clear(), rest);
+        assert_eq!(inbox.clear(&mut spares), rest);
         assert!(inbox.is_empty());
     }
 
     #[test]
     fn a_long_queue_costs_what_is_in_it() {
-        let mut inbox = Inbox::default();
+        let (mut inbox, mut spares) = (Inbox::default(), Spares::default());
         let mut charge = 0;
         for _ in 0..100_000 {
-            inbox.copy(&[1; 16], 16 + 33 + 64);
+            inbox.copy(&[1; 16], 16 + 33 + 64, &mut spares);
             charge += 16 + 33 + 64;
         }
         let held: usize = inbox.first.capacity() + inbox.more.iter().map(Vec::capacity).sum::<usize>();

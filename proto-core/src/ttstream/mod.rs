@@ -83,8 +83,10 @@ use crate::error::CloseReason;
 use crate::http2::Role;
 use crate::pingpong::Demand;
 use crate::time::Instant;
+use crate::wire::ttstream::KnownHead;
 
 use credit::Credit;
+use inbox::Spares;
 use life::Life;
 use output::Queues;
 use streams::{Phase, Streams};
@@ -109,6 +111,9 @@ pub struct Connection {
     events: VecDeque<Event>,
     credit: Credit,
     queues: Queues,
+    spares: Spares,
+    /// What the data frames that come begin with.
+    known: KnownHead,
     /// Streams that wait for room to send, in order; some may have got it since.
     blocked: VecDeque<StreamId>,
     /// Streams whose peers are to be told new limits.
@@ -153,6 +158,8 @@ impl Connection {
             streams: Streams::default(),
             events: VecDeque::new(),
             queues: Queues::default(),
+            spares: Spares::default(),
+            known: KnownHead::default(),
             blocked: VecDeque::new(),
             updates: Vec::new(),
             deadlines: CallTimers::new(),
@@ -200,9 +207,7 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.queues.has_control()
-            || !self.updates.is_empty()
-            || self.credit.update(self.config.connection_window).is_some()
+        self.queues.has_control() || !self.updates.is_empty() || self.credit.update(self.config.window()).is_some()
     }
 
     /// Whether the connection has more to do although nothing waits to be sent. Whoever drives it has to be woken then.
@@ -304,6 +309,8 @@ impl Connection {
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
         self.queues.release_memory();
+        self.spares.release();
+        self.known = KnownHead::default();
         for stream in self.streams.iter_mut() {
             stream.release_memory();
         }

@@ -159,6 +159,14 @@ impl Connection {
         })
     }
 
+    /// Writes a meta frame about flow control behind all messages.
+    pub(super) fn put_flow_behind(&mut self, flow: FlowFrame) {
+        let (key, value) = flow.entry();
+        let out = &mut self.queues.data;
+        let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
+        write_frame(out, StreamId::CONNECTION, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
+    }
+
     /// Writes a meta frame about flow control.
     pub(super) fn put_flow(&mut self, id: StreamId, flow: FlowFrame) {
         let (key, value) = flow.entry();

@@ -4,9 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::credit::{self, worth_telling};
-use super::{Connection, Outcome};
-use crate::buf::SHARE_FROM;
+use super::credit::{self, Credit, worth_telling};
+use super::inbox::Spares;
+use super::streams::Stream;
+use super::{Connection, Outcome, StreamId};
 use crate::http2::Role;
 use crate::stream::index::Key;
 
@@ -36,9 +37,12 @@ pub enum Pull<'a> {
 
 /// A message. It is taken when this is dropped.
 pub struct Message<'a> {
-    connection: &'a mut Connection,
-    key: Key,
-    /// Taken as bytes of its own.
+    stream: &'a mut Stream,
+    credit: &'a mut Credit,
+    spares: &'a mut Spares,
+    updates: &'a mut Vec<StreamId>,
+    window: u64,
+    /// It was taken as bytes of its own.
     taken: bool,
 }
 
@@ -57,8 +61,11 @@ impl<'a> Receiver<'a> {
         };
         if !stream.inbox.is_empty() {
             return Pull::Message(Message {
-                connection,
-                key,
+                stream,
+                credit: &mut connection.credit,
+                spares: &mut connection.spares,
+                updates: &mut connection.updates,
+                window: connection.config.stream_window,
                 taken: false,
             });
         }
@@ -79,39 +86,44 @@ impl Message<'_> {
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        let stream = self.connection.streams.at(self.key);
-        stream.and_then(|stream| stream.inbox.front()).unwrap_or(&[])
+        self.stream.inbox.front().unwrap_or(&[])
     }
 
     /// Its bytes to keep. Many share the block that was read; few are copied, so that they do not pin it.
     #[must_use]
     pub fn to_bytes(mut self) -> Bytes {
-        let Some(stream) = self.connection.streams.at_mut(self.key) else {
-            return Bytes::new();
-        };
-        let Some((bytes, charge)) = stream.inbox.take_front() else {
+        let Some((bytes, charge)) = self.stream.inbox.take_front(self.spares) else {
             return Bytes::new();
         };
         self.taken = true;
-        self.connection.note_taken(self.key, charge);
+        self.note_taken(charge);
         bytes
     }
 
-    /// Whether [`Self::to_bytes`] copies nothing.
-    #[must_use]
-    pub fn is_large(&self) -> bool {
-        self.bytes().len() >= SHARE_FROM
+    /// The application has taken it.
+    #[inline]
+    fn note_taken(&mut self, charge: u32) {
+        let (stream, charge) = (&mut *self.stream, u64::from(charge));
+        self.credit.take(charge);
+        stream.taken = stream.taken.saturating_add(charge);
+        stream.flags.has_taken = true;
+        if self.credit.phase == credit::Phase::Agreed
+            && !stream.flags.has_update
+            && worth_telling(stream.taken, stream.granted, self.window, self.window / 2).is_some()
+            && !stream.receiving.is_over()
+        {
+            stream.flags.has_update = true;
+            self.updates.push(stream.id);
+        }
     }
 }
 
 impl Drop for Message<'_> {
     #[inline]
     fn drop(&mut self) {
-        if !self.taken
-            && let Some(stream) = self.connection.streams.at_mut(self.key)
-        {
-            let charge = stream.inbox.drop_front();
-            self.connection.note_taken(self.key, charge);
+        if !self.taken {
+            let charge = self.stream.inbox.drop_front(self.spares);
+            self.note_taken(charge);
         }
     }
 }
@@ -119,27 +131,5 @@ impl Drop for Message<'_> {
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Message").field(&self.bytes()).finish()
-    }
-}
-
-impl Connection {
-    /// The application has taken a message.
-    #[inline]
-    fn note_taken(&mut self, key: Key, charge: u32) {
-        self.credit.take(charge.into());
-        let agreed = self.credit.phase == credit::Phase::Agreed;
-        if let Some(stream) = self.streams.at_mut(key) {
-            stream.taken = stream.taken.saturating_add(charge.into());
-            stream.flags.has_taken = true;
-            if agreed
-                && !stream.flags.has_update
-                && !stream.receiving.is_over()
-                && worth_telling(stream.taken, stream.granted, self.config.stream_window).is_some()
-            {
-                stream.flags.has_update = true;
-                self.updates.push(stream.id);
-            }
-        }
-        self.resume();
     }
 }

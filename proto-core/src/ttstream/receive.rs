@@ -14,7 +14,7 @@ use crate::stream::lifecycle::{Arrival, Receiving, Sending, Verdict, receiving};
 use crate::time::Instant;
 use crate::wire::business;
 use crate::wire::ttheader::string_key;
-use crate::wire::ttstream::{CANCEL_PATH, Frame, FrameType, read_exception, write_exception};
+use crate::wire::ttstream::{CANCEL_PATH, DataFrame, Frame, FrameType, read_exception, write_exception};
 
 use super::credit::Phase as Settled;
 
@@ -24,6 +24,7 @@ impl Connection {
     #[inline]
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
         self.note_read(now, input.len());
+        self.resume();
         let mut at = 0;
         while self.life.closed.is_none() {
             let rest = input.get(at..).unwrap_or(&[]);
@@ -34,18 +35,27 @@ impl Connection {
                 self.life.blocked = true;
                 break;
             }
+            // Nothing can come before flow control is settled, and that is done by a frame that is looked at.
+            let known = self.known.read(rest, self.config.max_message);
+            if let Some(data) = known.filter(|data| data.payload_len() < SHARE_FROM) {
+                self.on_data(now, &data, data.payload(rest));
+                at = at.saturating_add(data.frame_len());
+                continue;
+            }
             match Frame::read(rest, self.config.max_message, self.config.max_header_entries) {
                 Ok(Some(frame)) => {
                     let length = frame.header.frame_len();
-                    if frame.header.payload_len() < SHARE_FROM {
-                        let bytes = rest.get(..length).unwrap_or(rest);
-                        self.on_frame(now, &frame, bytes, None);
+                    let bytes = rest.get(..length).unwrap_or(rest);
+                    self.known.learn(&frame, bytes);
+                    if frame.header.payload_len() < SHARE_FROM || frame.kind != FrameType::Data {
+                        self.on_frame(now, &frame, bytes);
                         at = at.saturating_add(length);
                     } else {
+                        self.settle_by(&frame);
                         input.advance(at);
                         at = 0;
-                        let bytes = input.split_to(length).freeze();
-                        self.on_frame(now, &frame, &bytes, Some(&bytes));
+                        let payload = take_large(input, length, frame.header.payload_start());
+                        self.on_large_data(now, &DataFrame::of(&frame.header), payload);
                     }
                 }
                 Ok(None) => break,
@@ -61,22 +71,18 @@ impl Connection {
         self.settle(now);
     }
 
-    /// Takes in a frame, of which `bytes` is all; `shared` is the same where it need not be copied.
-    #[inline]
-    fn on_frame(&mut self, now: Instant, frame: &Frame, bytes: &[u8], shared: Option<&Bytes>) {
-        if matches!(self.credit.phase, Settled::Unread | Settled::Offered | Settled::Waited) {
-            self.settle_flow_control(frame);
-            if Self::is_about_flow(frame) {
-                return;
-            }
-        }
+    /// Takes in a frame, of which `bytes` is all.
+    fn on_frame(&mut self, now: Instant, frame: &Frame, bytes: &[u8]) {
+        let settled = self.settle_by(frame);
         if let Some(flow) = frame.flow {
-            return self.on_flow(frame.id, flow);
+            if !settled {
+                self.on_flow(frame.id, flow);
+            }
+            return;
         }
         let found = self.streams.find(frame.id);
         match (frame.kind, found) {
-            (FrameType::Data, Some(key)) => self.on_data(now, key, frame, bytes, shared),
-            (FrameType::Data, None) => self.on_lost_data(frame.charge()),
+            (FrameType::Data, _) => self.on_data(now, &DataFrame::of(&frame.header), frame.payload(bytes)),
             (FrameType::Header, None) if self.role == Role::Server => self.begin(now, frame, bytes),
             (FrameType::Header, Some(key)) => self.on_header(key, frame, bytes),
             (FrameType::Trailer, Some(key)) => self.on_trailer(key, frame, bytes),
@@ -86,46 +92,74 @@ impl Connection {
         }
     }
 
+    /// Sees whether a frame settles flow control. Returns whether it does.
     #[inline]
-    fn on_data(&mut self, now: Instant, key: Key, frame: &Frame, bytes: &[u8], shared: Option<&Bytes>) {
-        let charge = frame.charge();
-        let over = self.credit.receive(charge);
-        let Some(stream) = self.streams.at_mut(key) else {
-            return;
-        };
-        if over {
-            return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
+    fn settle_by(&mut self, frame: &Frame) -> bool {
+        match self.credit.phase {
+            Settled::Agreed | Settled::Stock => false,
+            Settled::Unread | Settled::Offered | Settled::Waited => self.settle_flow_control(frame),
         }
-        let rule = receiving(stream.receiving, Arrival::Data);
-        if rule.ttheader != Verdict::Taken {
-            return self.drop_charge(charge);
-        }
-        if self.credit.enforced && stream.received >= stream.granted {
-            let id = stream.id;
-            self.drop_charge(charge);
-            return self.overflow(id, "flow control: stream limit exceeded");
-        }
-        stream.received = stream.received.saturating_add(charge.into());
-        match shared {
-            None => stream.inbox.copy(frame.payload(bytes), charge),
-            Some(shared) => stream.inbox.share(shared.slice(frame.header.payload_start()..), charge),
-        }
-        let id = stream.id;
-        if std::mem::take(&mut stream.flags.wants_readable) {
-            self.events.push_back(Event::Readable { id });
-        } else if let Phase::Collecting { .. } = stream.phase {
-            stream.phase = Phase::Open;
-            self.events.push_back(Event::Opened { id });
-        }
-        self.check_stall(now);
     }
 
-    /// Data for nobody counts for the connection all the same.
-    fn on_lost_data(&mut self, charge: u32) {
-        if self.credit.receive(charge) {
-            return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
+    #[inline]
+    fn on_data(&mut self, now: Instant, frame: &DataFrame, payload: &[u8]) {
+        if let Some(key) = self.admit(frame)
+            && let Some(stream) = self.streams.at_mut(key)
+        {
+            stream.inbox.copy(payload, frame.charge(), &mut self.spares);
+            self.note_message(now, key);
         }
-        self.drop_charge(charge);
+    }
+
+    fn on_large_data(&mut self, now: Instant, frame: &DataFrame, payload: Bytes) {
+        if let Some(key) = self.admit(frame)
+            && let Some(stream) = self.streams.at_mut(key)
+        {
+            stream.inbox.share(payload, frame.charge(), &mut self.spares);
+            self.note_message(now, key);
+        }
+    }
+
+    /// Counts a message, and says which stream takes it.
+    #[inline]
+    fn admit(&mut self, frame: &DataFrame) -> Option<Key> {
+        let charge = frame.charge();
+        if self.credit.receive(charge) {
+            self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
+            return None;
+        }
+        let key = self.streams.find(frame.id);
+        let Some(stream) = key.and_then(|key| self.streams.at_mut(key)) else {
+            // Data for nobody counts for the connection all the same.
+            self.credit.take(charge.into());
+            return None;
+        };
+        if receiving(stream.receiving, Arrival::Data).ttheader != Verdict::Taken {
+            self.credit.take(charge.into());
+            return None;
+        }
+        if self.credit.enforced && stream.received >= stream.granted {
+            self.credit.take(charge.into());
+            self.overflow(frame.id, "flow control: stream limit exceeded");
+            return None;
+        }
+        stream.received = stream.received.saturating_add(charge.into());
+        key
+    }
+
+    /// A stream has a message more.
+    #[inline]
+    fn note_message(&mut self, now: Instant, key: Key) {
+        if let Some(stream) = self.streams.at_mut(key) {
+            let id = stream.id;
+            if std::mem::take(&mut stream.flags.wants_readable) {
+                self.events.push_back(Event::Readable { id });
+            } else if let Phase::Collecting { .. } = stream.phase {
+                stream.phase = Phase::Open;
+                self.events.push_back(Event::Opened { id });
+            }
+        }
+        self.check_stall(now);
     }
 
     /// A header frame with the id of a stream that is there.
@@ -269,7 +303,7 @@ impl Connection {
         stream.sending = Sending::Over;
         let id = stream.id;
         match stream.phase {
-            Phase::Collecting { .. } => self.release(id),
+            Phase::Collecting { .. } => self.forget(id),
             Phase::Open => {
                 stream.phase = Phase::Ended;
                 stream.fail(why);
@@ -290,7 +324,7 @@ impl Connection {
 
     /// Gives a stream up whose entries would be more than the connection may hold.
     fn check_held(&mut self, key: Key) {
-        if self.held as u64 > self.config.connection_memory
+        if self.held as u64 > self.config.connection_memory / 2
             && let Some(id) = self.streams.at(key).map(|stream| stream.id)
         {
             self.overflow(id, "the entries of its header and trailer hold too much memory");
@@ -375,6 +409,19 @@ impl Stream {
     pub(super) fn is_request_whole(&self) -> bool {
         self.receiving == Receiving::Ended && self.ending.is_none()
     }
+}
+
+/// Takes the frame that starts `input` out of it, for its payload. The block that was read is kept with it only if the
+/// frame is most of what it could hold.
+fn take_large(input: &mut BytesMut, length: usize, payload_start: usize) -> Bytes {
+    if length < input.capacity() / 2 {
+        let payload = Bytes::copy_from_slice(input.get(payload_start..length).unwrap_or(&[]));
+        input.advance(length);
+        return payload;
+    }
+    let mut frame = input.split_to(length).freeze();
+    frame.advance(payload_start);
+    frame
 }
 
 /// How a peer ended its half.

@@ -98,7 +98,9 @@ impl Connection {
             out.rollback(start);
             return Err(SendError::TooLarge { length, limit });
         }
-        let charge = FramePrefix::end(out, start).saturating_add(FRAME_CHARGE);
+        FramePrefix::end(out, start);
+        // Below the limit, which is a u32.
+        let charge = u32::try_from(length).unwrap_or(u32::MAX).saturating_add(FRAME_CHARGE);
         stream.sent = stream.sent.saturating_add(charge.into());
         self.queues.note_data(stream, bytes);
         self.credit.note_sent(charge);

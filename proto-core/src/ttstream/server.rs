@@ -1,7 +1,5 @@
 //! The server's side.
 
-use std::borrow::Cow;
-
 use super::send::write_strings;
 use super::streams::{Flags, Head, Phase, Stream};
 use super::{Connection, Ending, Event, Exception, IncomingStream, StreamId, Strings};
@@ -22,7 +20,6 @@ use crate::wire::ttstream::{Frame, FramePrefix, FrameType, write_exception, writ
 struct Wanted {
     target: Target,
     kind: MethodKind,
-    codec: Codec,
 }
 
 impl Connection {
@@ -84,11 +81,13 @@ impl Connection {
         let method = frame.method.map_or(&b""[..], |span| span.of(bytes));
         let service = frame.service.map_or(&b""[..], |span| span.of(bytes));
         let wanted = look_up(services, service, method);
-        let busy = if self.life.drain.is_some() {
+        let busy = if frame.id == StreamId::CONNECTION && self.has_flow_control() {
+            Some("stream 0 is the connection itself")
+        } else if self.life.drain.is_some() {
             Some("the server is shutting down")
         } else if self.streams.len() >= self.config.max_streams as usize {
             Some("too many streams on this connection")
-        } else if self.held as u64 > self.config.connection_memory {
+        } else if self.held as u64 > self.config.connection_memory / 2 {
             Some("the headers of this connection hold too much memory")
         } else {
             None
@@ -110,7 +109,7 @@ impl Connection {
         self.streams.insert(Stream {
             id: frame.id,
             kind: wanted.kind,
-            codec: wanted.codec,
+            codec: Codec::Thrift,
             target: wanted.target,
             phase: if single { Phase::Collecting { due } } else { Phase::Open },
             receiving: Receiving::Body,
@@ -217,34 +216,25 @@ impl Connection {
 }
 
 fn look_up(services: &Services, service: &[u8], method: &[u8]) -> Result<Wanted, ApplicationException> {
-    let unknown_method = |service: &str| {
-        let text = format!("unknown method {} (service {service})", String::from_utf8_lossy(method));
-        Err(ApplicationException::new(ExceptionType::UNKNOWN_METHOD, text))
-    };
-    match services.lookup(service, method) {
-        Lookup::Method(found) => match services.method(found) {
-            Some((info, method)) if method.kind.is_streaming() => Ok(Wanted {
-                target: Target::Method(found),
-                kind: method.kind,
-                codec: info.codec,
-            }),
-            Some((info, _)) => unknown_method(&info.name),
-            None => unknown_method(""),
+    let found = services.lookup(service, method);
+    let (target, kind) = match found {
+        Lookup::Method(target) => match services.method(target) {
+            Some((info, _)) if info.codec != Codec::Thrift => {
+                let text = "decode failed, codec msg type not match with thriftCodec";
+                return Err(ApplicationException::new(ExceptionType::INVALID_PROTOCOL, text));
+            }
+            Some((_, method)) if method.kind.is_streaming() => (Target::Method(target), method.kind),
+            _ => return Err(explain(&found, service, method)),
         },
-        Lookup::UnknownHandler => Ok(Wanted {
-            target: Target::Unknown,
-            kind: MethodKind::BidirectionalStreaming,
-            codec: Codec::Thrift,
-        }),
-        Lookup::UnknownMethod(index) => unknown_method(services.service(index).map_or("", |info| &info.name)),
-        Lookup::UnknownService | Lookup::NoServiceName => {
-            let text = format!("unknown service {}", String::from_utf8_lossy(service));
-            Err(ApplicationException::new(
-                ExceptionType::UNKNOWN_SERVICE,
-                Cow::Owned(text),
-            ))
-        }
-    }
+        Lookup::UnknownHandler => (Target::Unknown, MethodKind::BidirectionalStreaming),
+        _ => return Err(explain(&found, service, method)),
+    };
+    Ok(Wanted { target, kind })
+}
+
+#[cold]
+fn explain(found: &Lookup, service: &[u8], method: &[u8]) -> ApplicationException {
+    found.refusal(&String::from_utf8_lossy(service), &String::from_utf8_lossy(method))
 }
 
 fn read_head(frame: &Frame, bytes: &[u8], service: &[u8], method: &[u8]) -> Head {

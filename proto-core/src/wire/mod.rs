@@ -31,4 +31,4 @@ pub use span::Span;
 pub use types::{Codec, MessageType, Protocol, SequenceId, Transport};
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -361,20 +361,8 @@ fn explain(services: &Services, found: &Lookup, frame: &Frame) -> (ApplicationEx
                 (ExceptionType::INVALID_PROTOCOL, text, reply_sequence(&frame.layout))
             }
         },
-        Lookup::NoServiceName => {
-            let text = format!(
-                "unknown service , method {method}: no service name while the server has \
-                 WithRefuseTrafficWithoutServiceName option enabled"
-            );
-            (ExceptionType::UNKNOWN_SERVICE, text, before_sequence)
-        }
-        Lookup::UnknownMethod(_) => {
-            let text = format!("unknown method {method} (service {service})");
-            (ExceptionType::UNKNOWN_METHOD, text, before_sequence)
-        }
-        Lookup::UnknownService | Lookup::UnknownHandler => {
-            let text = format!("unknown service {service}, method {method}");
-            (ExceptionType::UNKNOWN_SERVICE, text, before_sequence)
+        Lookup::NoServiceName | Lookup::UnknownMethod(_) | Lookup::UnknownService | Lookup::UnknownHandler => {
+            return (found.refusal(&service, &method), before_sequence);
         }
     };
     (ApplicationException::new(kind, text), sequence)

@@ -1,6 +1,5 @@
 //! The values of flow control FC1.
 
-use crate::wire::cursor::decimal;
 use crate::wire::ttheader::IntKey;
 
 /// Int key: what the sender of the frame is ready to hold, `<version>,<connection window>,<stream window>`.
@@ -33,24 +32,22 @@ pub struct FlowSettings {
 }
 
 impl FlowFrame {
-    /// The meaning of a value. `None`: it is malformed, and says nothing.
+    /// The meaning of a value. `None`: it is malformed, and says nothing. Further parts of settings are for later versions.
     #[must_use]
     pub fn read(key: IntKey, value: &[u8]) -> Option<Self> {
-        let number = |text: &[u8]| decimal(text).and_then(|number| u64::try_from(number).ok());
         match key {
             FC_SETTINGS => {
                 let mut parts = value.split(|byte| *byte == b',');
-                let version = number(parts.next()?)?;
                 let settings = FlowSettings {
-                    version: u32::try_from(version).unwrap_or(u32::MAX),
+                    version: version(parts.next()?)?,
                     connection: number(parts.next()?)?,
                     stream: number(parts.next()?)?,
                 };
-                // Later versions may have more to say.
-                (settings.version > 1 || parts.next().is_none()).then_some(Self::Settings(settings))
+                let offers = settings.connection > 0 && settings.stream > 0;
+                (offers || settings.version == 0).then_some(Self::Settings(settings))
             }
             FC_LIMIT => number(value).map(Self::Limit),
-            FC_ACK => number(value).map(|version| Self::Ack(u32::try_from(version).unwrap_or(u32::MAX))),
+            FC_ACK => version(value).map(Self::Ack),
             _ => None,
         }
     }
@@ -68,4 +65,16 @@ impl FlowFrame {
             Self::Ack(version) => (FC_ACK, version.to_string()),
         }
     }
+}
+
+/// A number of nothing but digits.
+fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn version(text: &[u8]) -> Option<u32> {
+    number(text).map(|version| u32::try_from(version).unwrap_or(u32::MAX))
 }

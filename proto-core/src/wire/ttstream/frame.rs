@@ -126,13 +126,6 @@ impl Frame {
         }
         strings
     }
-
-    /// What it counts in flow control: its `LENGTH` and [`FRAME_CHARGE`](super::FRAME_CHARGE).
-    #[must_use]
-    #[inline]
-    pub const fn charge(&self) -> u32 {
-        self.header.length.saturating_add(super::FRAME_CHARGE)
-    }
 }
 
 /// A walk over the blocks.

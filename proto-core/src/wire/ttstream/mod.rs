@@ -16,6 +16,7 @@
 mod exception;
 mod flow;
 mod frame;
+mod known;
 mod strings;
 mod write;
 
@@ -27,6 +28,7 @@ use std::fmt;
 pub use exception::{BadException, read_exception, write_exception};
 pub use flow::{FC_ACK, FC_LIMIT, FC_SETTINGS, FlowFrame, FlowSettings};
 pub use frame::Frame;
+pub use known::{DataFrame, KnownHead};
 pub use strings::{Strings, StringsIter};
 pub use write::{FramePrefix, write_frame};
 
@@ -136,5 +138,5 @@ impl fmt::Display for FrameType {
 /// The string key of the way that a cancel has come: service names, joined by commas.
 pub const CANCEL_PATH: &str = "ttscp";
 
-/// What a data frame counts in flow control beside its `LENGTH`.
+/// What a data frame counts in flow control beside its payload. Its header does not count: a proxy may add to that.
 pub const FRAME_CHARGE: u32 = 64;

@@ -17,7 +17,7 @@ fn a_data_frame_reads_and_writes() {
     assert_eq!((frame.id.get(), frame.kind), (1, FrameType::Data));
     assert_eq!(frame.method.unwrap().of(&bytes), b"bidi");
     assert_eq!(frame.payload(&bytes), &bytes[34..]);
-    assert_eq!(frame.charge(), 0x27 + 64);
+    assert_eq!(DataFrame::of(&frame.header).charge(), 9 + 64);
     let prefix = FramePrefix::new(StreamId::new(1), b"bidi").unwrap();
     assert_eq!(prefix.method(), b"bidi");
     let mut out = Output::new();
