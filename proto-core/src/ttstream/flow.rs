@@ -2,7 +2,7 @@
 
 use super::credit::{Phase, Wait, worth_telling};
 use super::streams::Stream;
-use super::{Connection, Event, Exception, Stall, StreamId};
+use super::{Connection, Event, Exception, Outcome, Stall, StreamId};
 use crate::http2::Role;
 use crate::stream::lifecycle::Receiving;
 use crate::time::Instant;
@@ -58,11 +58,9 @@ impl Connection {
         match self.role {
             Role::Server if agreed => {
                 let settings = self.own_settings();
-                self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(settings));
+                self.queues.put_first(FlowFrame::Settings(settings));
             }
-            Role::Server if offer.version > 0 => {
-                self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(declined));
-            }
+            Role::Server if offer.version > 0 => self.queues.put_first(FlowFrame::Settings(declined)),
             Role::Client if agreed => {
                 // A server obeys from its first message on; it may hold us to it once all that was sent before has come.
                 self.credit.enforced = true;
@@ -228,7 +226,7 @@ impl Connection {
         let largest = self
             .streams
             .iter()
-            .max_by_key(|stream| (!stream.receiving.is_over(), stream.queued(), stream.id))
+            .max_by_key(|stream| (stream.queued(), !stream.receiving.is_over(), stream.id))
             .map(|stream| stream.id);
         if let Some(id) = largest {
             let text = "flow control: its messages hold too much memory";
@@ -239,12 +237,16 @@ impl Connection {
     /// Gives a stream up because of what was sent on it, with all that waits on it.
     #[cold]
     pub(super) fn overflow(&mut self, id: StreamId, text: &str) {
-        let why = Exception::new(code::INTERNAL_CANCELED, Class::Canceled, text);
-        self.give_up(id, why);
+        let why = Exception::new(code::INTERNAL_CANCELED, Class::Canceled, text).on(self.side());
+        self.give_up(id, why.clone());
         if let Some(stream) = self.streams.get_mut(id) {
             let charge = stream.inbox.clear(&mut self.spares);
             stream.taken = stream.taken.saturating_add(charge);
             self.credit.take(charge);
+            if stream.ending.as_deref() == Some(&Outcome::Ok) {
+                // It had ended well, but for what is lost here.
+                stream.fail(why);
+            }
         }
     }
 

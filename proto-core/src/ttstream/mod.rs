@@ -210,11 +210,12 @@ impl Connection {
         self.queues.has_control() || !self.updates.is_empty() || self.credit.update(self.config.window()).is_some()
     }
 
-    /// Whether the connection has more to do although nothing waits to be sent. Whoever drives it has to be woken then.
+    /// Whether the connection has more to do although nothing waits to be sent: it has just become idle, or ends as
+    /// nothing runs on it any more. Whoever drives it has to be woken then.
     #[must_use]
     pub fn wants_turn(&self) -> bool {
-        let ends = self.streams.is_empty() && self.life.drain.is_some();
-        ends || !self.events.is_empty()
+        let is_idle = self.streams.is_empty() && (self.life.drain.is_some() || self.times.idle.is_none());
+        is_idle || !self.events.is_empty()
     }
 
     /// The next event, until there is none.

@@ -1,9 +1,12 @@
 //! What waits to be sent.
 //!
-//! Two queues: messages, and what goes in front of them. A frame of a stream whose messages still wait goes behind them.
+//! Messages, and what goes in front of them. A frame of a stream whose messages still wait goes behind them. The header
+//! frames of a server go first of all, and are written last: one whose client has given the stream up by then is not
+//! sent, as it would end all streams of a Kitex client.
 
+use super::send::write_strings;
 use super::streams::Stream;
-use super::{Connection, StreamId};
+use super::{Connection, StreamId, Strings};
 use crate::buf::{Output, Transmit};
 use crate::error::EncodeError;
 use crate::stream::index::Key;
@@ -13,7 +16,9 @@ use crate::wire::ttstream::{FlowFrame, FramePrefix, FrameType, write_frame};
 /// The queues of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    /// Goes first.
+    /// The beginning of the connection, and behind it the headers.
+    first: Output,
+    headers: Vec<Header>,
     control: Output,
     pub(super) data: Output,
     /// Bytes that went into `data` since the beginning, and those of them that went out.
@@ -23,6 +28,14 @@ pub(super) struct Queues {
     pub(super) handed: usize,
     /// `data` was too long for somebody.
     pub(super) was_full: bool,
+}
+
+/// A header frame that is not written yet.
+#[derive(Debug)]
+struct Header {
+    id: StreamId,
+    prefix: FramePrefix,
+    strings: Option<Box<Strings>>,
 }
 
 /// What a transmit has moved.
@@ -36,11 +49,11 @@ pub(super) struct Moved {
 
 impl Queues {
     pub(super) const fn is_empty(&self) -> bool {
-        self.unsent() == 0
+        self.unsent() == 0 && self.headers.is_empty()
     }
 
     pub(super) const fn has_control(&self) -> bool {
-        !self.control.is_empty()
+        !self.control.is_empty() || !self.headers.is_empty()
     }
 
     /// Whether so much waits in front of the messages that its cause must not go on.
@@ -50,8 +63,9 @@ impl Queues {
     }
 
     pub(super) const fn unsent(&self) -> usize {
-        self.control
+        self.first
             .len()
+            .saturating_add(self.control.len())
             .saturating_add(self.data.len())
             .saturating_add(self.handed)
     }
@@ -61,6 +75,10 @@ impl Queues {
         let progress = out.len() < self.handed || self.handed == 0;
         let mut has_room = false;
         if out.len() < MAX_HANDED {
+            if !self.headers.is_empty() {
+                self.write_headers();
+            }
+            out.append(&mut self.first);
             out.append(&mut self.control);
             if out.len() < MAX_HANDED {
                 has_room = std::mem::take(&mut self.was_full);
@@ -77,6 +95,8 @@ impl Queues {
     }
 
     pub(super) fn release_memory(&mut self) {
+        self.first.release();
+        self.headers.shrink_to(0);
         self.control.release();
         self.data.release();
     }
@@ -92,6 +112,44 @@ impl Queues {
     pub(super) fn note_data(&mut self, stream: &mut Stream, bytes: usize) {
         self.put = self.put.saturating_add(bytes as u64);
         stream.queued_to = self.put;
+    }
+
+    /// Has a header written when it goes out.
+    pub(super) fn put_header(&mut self, stream: &Stream, strings: &Strings) -> Result<(), EncodeError> {
+        if !strings.is_empty() {
+            // What does not fit is told at once.
+            let mut tried = Output::new();
+            write_header(&mut tried, stream.id, &stream.prefix, strings);
+            tried.take_error().map_or(Ok(()), Err)?;
+        }
+        self.headers.push(Header {
+            id: stream.id,
+            prefix: stream.prefix.clone(),
+            strings: (!strings.is_empty()).then(|| Box::new(strings.clone())),
+        });
+        Ok(())
+    }
+
+    /// Takes back a header that has not gone out.
+    pub(super) fn drop_header(&mut self, id: StreamId) {
+        self.headers.retain(|header| header.id != id);
+    }
+
+    fn write_headers(&mut self) {
+        for Header { id, prefix, strings } in self.headers.drain(..) {
+            match strings {
+                Some(strings) => write_header(&mut self.first, id, &prefix, &strings),
+                None => {
+                    let start = prefix.begin(&mut self.first, FrameType::Header);
+                    FramePrefix::end(&mut self.first, start);
+                }
+            }
+        }
+    }
+
+    /// Writes the frame that everything else comes behind.
+    pub(super) fn put_first(&mut self, flow: FlowFrame) {
+        write_flow(&mut self.first, StreamId::CONNECTION, flow);
     }
 
     /// Writes a frame that is about the connection, or about no stream that is there.
@@ -161,20 +219,25 @@ impl Connection {
 
     /// Writes a meta frame about flow control behind all messages.
     pub(super) fn put_flow_behind(&mut self, flow: FlowFrame) {
-        let (key, value) = flow.entry();
-        let out = &mut self.queues.data;
-        let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
-        write_frame(out, StreamId::CONNECTION, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
+        write_flow(&mut self.queues.data, StreamId::CONNECTION, flow);
     }
 
     /// Writes a meta frame about flow control.
     pub(super) fn put_flow(&mut self, id: StreamId, flow: FlowFrame) {
-        let (key, value) = flow.entry();
-        let _ = self.queues.put_control(|out| {
-            let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
-            write_frame(out, id, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
-        });
+        let _ = self.queues.put_control(|out| write_flow(out, id, flow));
     }
+}
+
+fn write_flow(out: &mut Output, id: StreamId, flow: FlowFrame) {
+    let (key, value) = flow.entry();
+    let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
+    write_frame(out, id, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
+}
+
+fn write_header(out: &mut Output, id: StreamId, prefix: &FramePrefix, strings: &Strings) {
+    let method = prefix.method();
+    let entries = |writer: &mut HeaderWriter<'_>| write_strings(writer, strings);
+    write_frame(out, id, FrameType::Header, Some(method), entries, |_| {}).finish(out, u32::MAX);
 }
 
 /// Bytes handed out above which nothing is added before the socket took some.

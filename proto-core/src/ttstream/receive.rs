@@ -80,6 +80,10 @@ impl Connection {
             }
             return;
         }
+        if frame.kind == FrameType::Rst {
+            // The handler may have returned already.
+            self.queues.drop_header(frame.id);
+        }
         let found = self.streams.find(frame.id);
         match (frame.kind, found) {
             (FrameType::Data, _) => self.on_data(now, &DataFrame::of(&frame.header), frame.payload(bytes)),
@@ -358,6 +362,11 @@ impl Connection {
         let before = std::mem::replace(&mut stream.sending, Sending::Over);
         if was_over {
             return;
+        }
+        if let Phase::Collecting { .. } = stream.phase {
+            // No handler knows of it.
+            self.put_rst(key, &why);
+            return self.forget(id);
         }
         stream.phase = Phase::Ended;
         self.put_rst(key, &why);

@@ -139,16 +139,10 @@ impl Connection {
     }
 
     pub(super) fn put_header(&mut self, key: Key, strings: &Strings) -> Result<(), EncodeError> {
-        if strings.is_empty() {
-            self.put_plain(key, FrameType::Header);
-            return Ok(());
+        match self.streams.at(key) {
+            Some(stream) => self.queues.put_header(stream, strings),
+            None => Ok(()),
         }
-        self.put_frame(
-            key,
-            FrameType::Header,
-            |writer| write_strings(writer, strings),
-            |_, _, _| {},
-        )
     }
 
     fn finish_sending(&mut self, key: Key) -> Result<(), SendError> {

@@ -40,7 +40,8 @@ impl Connection {
         };
         if stream.phase != Phase::Ended && self.life.closed.is_none() {
             if stream.sending == Sending::Head {
-                self.put_plain(key, FrameType::Header);
+                // Without entries it fits.
+                let _ = self.put_header(key, &Strings::new());
             }
             if self.put_trailer(key, ending, trailer).is_err() {
                 let text = "the entries of the trailer do not fit a header";
