@@ -147,6 +147,15 @@ impl MetaInfo {
         self.persistent.0.is_empty() && self.transient.0.is_empty() && self.upstream.0.is_empty()
     }
 
+    /// Counts values that came from further up as transient ones of the last hop, as streams over TTHeader do.
+    pub(crate) fn adopt_upstream(&mut self) {
+        for (key, value) in std::mem::take(&mut self.upstream).0 {
+            if self.transient.get(&key).is_none() {
+                self.set_transient(key, value);
+            }
+        }
+    }
+
     /// The hop rule: transient values stay readable but go no further, and those that had already come one hop are
     /// dropped.
     pub fn forward(&mut self) {

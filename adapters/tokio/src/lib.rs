@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use kitewire_runtime::{Address, BytesMut, Instant, Io, IoSlice, Listener, Runtime, Timer};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Sleep;
@@ -28,8 +29,17 @@ impl Runtime for Tokio {
 
     async fn listen(&self, address: &Address) -> io::Result<TokioListener> {
         match address {
-            Address::Tcp(address) => TcpListener::bind(address).await.map(TokioListener::Tcp),
-            Address::Name(name) => TcpListener::bind(&**name).await.map(TokioListener::Tcp),
+            Address::Tcp(address) => listen(*address),
+            Address::Name(name) => {
+                let mut last = Err(io::ErrorKind::AddrNotAvailable.into());
+                for address in tokio::net::lookup_host(&**name).await? {
+                    last = listen(address);
+                    if last.is_ok() {
+                        break;
+                    }
+                }
+                last
+            }
             #[cfg(unix)]
             Address::Unix(path) => {
                 use std::os::unix::fs::FileTypeExt;
@@ -115,6 +125,18 @@ impl Io for TokioIo {
             Self::Unix(stream) => stream.peer_addr().ok()?.as_pathname().map(Address::unix),
         }
     }
+}
+
+/// Listens with a queue as long as Go's, where the system allows it: clients may come in hundreds at once.
+fn listen(address: SocketAddr) -> io::Result<TokioListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4096).map(TokioListener::Tcp)
 }
 
 /// A listening socket. A Unix socket's file stays behind; listening there again replaces it.

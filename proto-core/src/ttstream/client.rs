@@ -191,6 +191,9 @@ impl Connection {
         let Some(mut stream) = self.streams.remove(id) else {
             return;
         };
+        if stream.phase == Phase::Ended {
+            self.over = self.over.saturating_sub(1);
+        }
         self.credit.take(stream.queued());
         stream.inbox.clear(&mut self.spares);
         self.held = self.held.saturating_sub(stream.held());

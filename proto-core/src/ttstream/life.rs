@@ -75,7 +75,7 @@ impl Connection {
     /// Draws the conclusions of whatever just happened.
     #[inline]
     pub(super) fn settle(&mut self, now: Instant) {
-        if self.streams.is_empty() {
+        if self.is_unused() {
             self.times.idle.get_or_insert(now);
             if self.life.drain.is_some() && self.life.closed.is_none() {
                 self.fail(CloseReason::Shutdown);
@@ -83,6 +83,16 @@ impl Connection {
         } else {
             self.times.idle = None;
         }
+    }
+
+    /// Whether nothing runs. A client's streams that are over count no more, whoever still holds them; a server's have
+    /// handlers.
+    pub(super) fn is_unused(&self) -> bool {
+        let over = match self.role {
+            Role::Client => self.over,
+            Role::Server => 0,
+        };
+        self.streams.len() == over
     }
 
     /// Ends the connection, and with it what runs.
@@ -114,7 +124,9 @@ impl Connection {
             (Role::Server, broken) => Exception::canceled_with_connection(broken.as_ref()),
             (Role::Client, Some(broken)) => broken,
             (Role::Client, None) => Exception::connection_closed(match reason {
-                CloseReason::PeerClosed | CloseReason::PeerClosedMidway => "connection closed by peer".to_owned(),
+                CloseReason::PeerClosed | CloseReason::PeerClosedMidway | CloseReason::SocketFailed => {
+                    "connection closed by peer".to_owned()
+                }
                 reason => reason.to_string(),
             }),
         }
@@ -134,6 +146,7 @@ impl Connection {
             Phase::Open => {
                 stream.phase = Phase::Ended;
                 stream.fail(why.clone());
+                self.over = self.over.saturating_add(1);
                 self.events.push_back(Event::Ended { id });
             }
             Phase::Ended => {}

@@ -125,6 +125,8 @@ pub struct Connection {
     held: usize,
     /// Server: no single request is overdue before.
     next_due: Instant,
+    /// Streams that are over, and not released.
+    over: usize,
     /// Server: headers with the id of a live stream.
     duplicates: u32,
     life: Life,
@@ -166,6 +168,7 @@ impl Connection {
             last_id: StreamId::CONNECTION,
             held: 0,
             next_due: Instant::FAR_FUTURE,
+            over: 0,
             duplicates: 0,
             life: Life::default(),
             times: Times::new(now),
@@ -214,7 +217,7 @@ impl Connection {
     /// nothing runs on it any more. Whoever drives it has to be woken then.
     #[must_use]
     pub fn wants_turn(&self) -> bool {
-        let is_idle = self.streams.is_empty() && (self.life.drain.is_some() || self.times.idle.is_none());
+        let is_idle = self.is_unused() && (self.life.drain.is_some() || self.times.idle.is_none());
         is_idle || !self.events.is_empty()
     }
 

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::exception::code;
 use super::streams::{Head, Phase, Stream};
-use super::{Class, Connection, Event, Exception, MetaFrame, Outcome, Side, StreamId};
+use super::{Class, Connection, Event, Exception, FOREIGN_PATH, MetaFrame, Outcome, Side, StreamId};
 use crate::buf::SHARE_FROM;
 use crate::error::CloseReason;
 use crate::exception::ExceptionType;
@@ -288,6 +288,7 @@ impl Connection {
             return;
         }
         stream.phase = Phase::Ended;
+        self.over = self.over.saturating_add(1);
         stream.ending = Some(Box::new(outcome));
         let id = stream.id;
         if stream.sending == Sending::Body {
@@ -310,6 +311,7 @@ impl Connection {
             Phase::Collecting { .. } => self.forget(id),
             Phase::Open => {
                 stream.phase = Phase::Ended;
+                self.over = self.over.saturating_add(1);
                 stream.fail(why);
                 self.events.push_back(Event::Ended { id });
             }
@@ -369,6 +371,7 @@ impl Connection {
             return self.forget(id);
         }
         stream.phase = Phase::Ended;
+        self.over = self.over.saturating_add(1);
         self.put_rst(key, &why);
         if self.role == Role::Client && before == Sending::Body {
             self.put_plain(key, FrameType::Trailer);
@@ -378,7 +381,12 @@ impl Connection {
                 Role::Client => Side::Client,
                 Role::Server => Side::Server,
             }));
-            stream.fail(Exception { side, ..why });
+            let path = match &*why.path {
+                // That is only said to others.
+                FOREIGN_PATH => String::new(),
+                path => path.to_owned(),
+            };
+            stream.fail(Exception { side, path, ..why });
         }
         self.events.push_back(Event::Ended { id });
     }

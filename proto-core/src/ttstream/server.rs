@@ -242,15 +242,17 @@ fn read_head(frame: &Frame, bytes: &[u8], service: &[u8], method: &[u8]) -> Head
     let view = frame.view(bytes);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into_boxed_str();
     let wanted = |key: &[u8]| key != string_key::SERVICE_NAME.as_bytes() && !is_metainfo_key(key);
+    let mut meta = MetaInfo::new();
+    if frame.has_strings {
+        meta = MetaInfo::from_header(&view);
+        meta.adopt_upstream();
+    }
     Head {
         strings: frame.strings(bytes, wanted),
         service: text(service),
         method: text(method),
         caller: view.int(IntKey::FROM_SERVICE).map(text),
-        meta: match frame.has_strings {
-            true => MetaInfo::from_header(&view),
-            false => MetaInfo::new(),
-        },
+        meta,
     }
 }
 

@@ -142,10 +142,6 @@ impl Streams {
         self.slab.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
-    }
-
     #[inline]
     pub(super) fn find(&self, id: StreamId) -> Option<Key> {
         match id {
