@@ -99,6 +99,7 @@ impl Connection {
             received: 0,
             taken: 0,
             granted: self.config.stream_window,
+            tell_at: self.credit.first_tell(),
             sent: 0,
             limit: self.credit.stream_limit,
             queued_to: 0,

@@ -27,8 +27,15 @@ pub(super) struct Credit {
     pub(super) received: u64,
     pub(super) taken: u64,
     pub(super) granted: u64,
+    /// What of it has to be taken so that telling the peer is worth a frame.
+    tell_at: u64,
+    window: u64,
+    /// How far each stream's peer is told it may go at first, and what is half of that.
+    pub(super) stream_window: u64,
     /// The peer has to obey.
-    pub(super) enforced: bool,
+    enforced: bool,
+    /// Charge of waiting messages that is too much from a peer that need not obey.
+    stall_at: u64,
 }
 
 /// How far flow control is settled.
@@ -70,7 +77,14 @@ impl Credit {
             received: 0,
             taken: 0,
             granted: config.window(),
+            tell_at: u64::MAX,
+            window: config.window(),
+            stream_window: config.stream_window,
             enforced: false,
+            stall_at: match config.exclusive.is_on() && role == Role::Client {
+                true => config.stream_queue,
+                false => config.connection_memory,
+            },
         }
     }
 
@@ -98,6 +112,38 @@ impl Credit {
         self.limit = peer.connection;
         self.stream_limit = peer.stream;
         self.wait = Wait::No;
+        self.tell_at = tell_at(self.granted, self.window);
+    }
+
+    /// The peer has said that it obeys, or did so before it sent anything.
+    pub(super) const fn enforce(&mut self) {
+        self.enforced = true;
+        self.stall_at = u64::MAX;
+    }
+
+    #[inline]
+    pub(super) const fn is_enforced(&self) -> bool {
+        self.enforced
+    }
+
+    /// Charge of waiting messages that is too much.
+    #[inline]
+    pub(super) const fn stall_at(&self) -> u64 {
+        self.stall_at
+    }
+
+    /// The peer is told how far it may go.
+    pub(super) fn grant(&mut self, limit: u64) {
+        self.granted = limit;
+        self.tell_at = tell_at(limit, self.window);
+    }
+
+    /// When a stream's peer is told for the first time.
+    pub(super) fn first_tell(&self) -> u64 {
+        match self.phase {
+            Phase::Agreed => tell_at(self.stream_window, self.stream_window),
+            _ => u64::MAX,
+        }
     }
 
     /// Charge that waits for its readers.
@@ -135,27 +181,28 @@ impl Credit {
     /// How far the peer may be told that it may go, if that is worth a frame: when it is half a window, and for what little
     /// there is when the peer has nothing left, as the rest may belong to streams that nobody reads.
     #[inline]
-    pub(super) fn update(&self, window: u64) -> Option<u64> {
-        if self.phase != Phase::Agreed {
-            return None;
+    pub(super) fn update(&self) -> Option<u64> {
+        if self.taken >= self.tell_at || self.is_scarce() {
+            return Some(self.taken.saturating_add(self.window));
         }
-        let step = (window / 8).min(SMALL_STEP);
-        let left = self.granted.saturating_sub(self.received);
-        worth_telling(
-            self.taken,
-            self.granted,
-            window,
-            if left <= step { step } else { window / 2 },
-        )
+        None
+    }
+
+    #[inline]
+    fn is_scarce(&self) -> bool {
+        let step = (self.window / 8).min(SMALL_STEP);
+        let next = self.taken.saturating_add(self.window);
+        self.phase == Phase::Agreed
+            && self.granted.saturating_sub(self.received) <= step
+            && next > self.granted
+            && next.saturating_sub(self.granted) >= step
     }
 }
 
-/// The next limit, if it is at least so much above the last.
-#[inline]
-pub(super) const fn worth_telling(taken: u64, granted: u64, window: u64, step: u64) -> Option<u64> {
-    let next = taken.saturating_add(window);
-    let risen = next.saturating_sub(granted);
-    if risen > 0 && risen >= step { Some(next) } else { None }
+/// What has to be taken so that the next limit is half a window above `granted`.
+pub(super) fn tell_at(granted: u64, window: u64) -> u64 {
+    let before = granted.saturating_sub(window);
+    before.saturating_add((window / 2).max(1))
 }
 
 /// Charge that a client sends before it has an answer to its offer.

@@ -1,6 +1,6 @@
 //! Flow control between two connections, and what keeps memory bounded without it.
 
-use super::credit::{Phase, Wait, worth_telling};
+use super::credit::{Phase, Wait, tell_at};
 use super::streams::Stream;
 use super::{Connection, Event, Exception, Outcome, Stall, StreamId};
 use crate::http2::Role;
@@ -63,14 +63,14 @@ impl Connection {
             Role::Server if offer.version > 0 => self.queues.put_first(FlowFrame::Settings(declined)),
             Role::Client if agreed => {
                 // A server obeys from its first message on; it may hold us to it once all that was sent before has come.
-                self.credit.enforced = true;
+                self.credit.enforce();
                 self.put_flow_behind(FlowFrame::Ack(VERSION));
             }
             Role::Server | Role::Client => {}
         }
-        let limit = self.credit.stream_limit;
+        let (limit, tell_at) = (self.credit.stream_limit, self.credit.first_tell());
         for stream in self.streams.iter_mut() {
-            stream.limit = limit;
+            (stream.limit, stream.tell_at) = (limit, tell_at);
         }
         self.unblock();
         true
@@ -83,7 +83,7 @@ impl Connection {
         }
         match flow {
             FlowFrame::Ack(VERSION) if self.role == Role::Server && id == StreamId::CONNECTION => {
-                self.credit.enforced = true;
+                self.credit.enforce();
             }
             FlowFrame::Limit(limit) if id == StreamId::CONNECTION => {
                 if limit > self.credit.limit {
@@ -140,7 +140,8 @@ impl Connection {
             return false;
         }
         stream.flags.is_listed = false;
-        if std::mem::take(&mut stream.flags.wants_writable) {
+        let waits = std::mem::take(&mut stream.flags.wants_writable);
+        if waits && stream.phase != super::streams::Phase::Ended {
             self.events.push_back(Event::Writable { id });
         }
         true
@@ -149,11 +150,8 @@ impl Connection {
     /// Writes the limits that have risen.
     #[inline]
     pub(super) fn write_updates(&mut self) {
-        if self.credit.phase != Phase::Agreed {
-            return;
-        }
-        if let Some(limit) = self.credit.update(self.config.window()) {
-            self.credit.granted = limit;
+        if let Some(limit) = self.credit.update() {
+            self.credit.grant(limit);
             self.put_flow(StreamId::CONNECTION, FlowFrame::Limit(limit));
         }
         if !self.updates.is_empty() {
@@ -169,10 +167,10 @@ impl Connection {
                 continue;
             };
             stream.flags.has_update = false;
-            if !stream.receiving.is_over()
-                && let Some(limit) = worth_telling(stream.taken, stream.granted, window, window / 2)
-            {
+            if !stream.receiving.is_over() {
+                let limit = stream.taken.saturating_add(window);
                 stream.granted = limit;
+                stream.tell_at = tell_at(limit, window);
                 self.put_flow(id, FlowFrame::Limit(limit));
             }
         }
@@ -182,21 +180,13 @@ impl Connection {
     /// Whether nothing more may be read for now.
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
-        self.queues.is_flooded() || self.life.paused.is_some() && self.credit.queued() >= self.stall_at() / 2
-    }
-
-    /// The charge of waiting messages that is too much without flow control.
-    fn stall_at(&self) -> u64 {
-        match self.config.exclusive.is_on() && self.role == Role::Client {
-            true => self.config.stream_queue,
-            false => self.config.connection_memory,
-        }
+        self.queues.is_flooded() || self.life.paused.is_some() && self.credit.queued() >= self.credit.stall_at() / 2
     }
 
     /// Sees that no more waits than may, where the peer does not obey flow control. Called after each message.
     #[inline]
     pub(super) fn check_stall(&mut self, now: Instant) {
-        if !self.credit.enforced && self.credit.queued() >= self.stall_at() {
+        if self.credit.queued() >= self.credit.stall_at() {
             self.on_stall(now);
         }
     }

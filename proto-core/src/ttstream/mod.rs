@@ -210,7 +210,7 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.queues.has_control() || !self.updates.is_empty() || self.credit.update(self.config.window()).is_some()
+        self.queues.has_control() || !self.updates.is_empty() || self.credit.update().is_some()
     }
 
     /// Whether the connection has more to do although nothing waits to be sent: it has just become idle, or ends as

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::credit::{self, Credit, worth_telling};
+use super::credit::Credit;
 use super::inbox::Spares;
 use super::streams::Stream;
 use super::{Connection, Outcome, StreamId};
@@ -41,7 +41,6 @@ pub struct Message<'a> {
     credit: &'a mut Credit,
     spares: &'a mut Spares,
     updates: &'a mut Vec<StreamId>,
-    window: u64,
     /// It was taken as bytes of its own.
     taken: bool,
 }
@@ -65,7 +64,6 @@ impl<'a> Receiver<'a> {
                 credit: &mut connection.credit,
                 spares: &mut connection.spares,
                 updates: &mut connection.updates,
-                window: connection.config.stream_window,
                 taken: false,
             });
         }
@@ -107,11 +105,7 @@ impl Message<'_> {
         self.credit.take(charge);
         stream.taken = stream.taken.saturating_add(charge);
         stream.flags.has_taken = true;
-        if self.credit.phase == credit::Phase::Agreed
-            && !stream.flags.has_update
-            && worth_telling(stream.taken, stream.granted, self.window, self.window / 2).is_some()
-            && !stream.receiving.is_over()
-        {
+        if stream.taken >= stream.tell_at && !stream.flags.has_update && !stream.receiving.is_over() {
             stream.flags.has_update = true;
             self.updates.push(stream.id);
         }

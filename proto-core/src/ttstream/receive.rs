@@ -142,7 +142,7 @@ impl Connection {
             self.credit.take(charge.into());
             return None;
         }
-        if self.credit.enforced && stream.received >= stream.granted {
+        if self.credit.is_enforced() && stream.received >= stream.granted {
             self.credit.take(charge.into());
             self.overflow(frame.id, "flow control: stream limit exceeded");
             return None;
@@ -169,7 +169,7 @@ impl Connection {
     /// A header frame with the id of a stream that is there.
     fn on_header(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
         if self.role == Role::Server {
-            return self.on_duplicate(key);
+            return self.on_duplicate(key, frame, bytes);
         }
         let Some(stream) = self.streams.at_mut(key) else {
             return;

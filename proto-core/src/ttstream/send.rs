@@ -6,7 +6,7 @@ use crate::error::EncodeError;
 use crate::http2::Role;
 use crate::pingpong::EncodeBody;
 use crate::stream::index::Key;
-use crate::stream::lifecycle::{Act, Consequence, sending};
+use crate::stream::lifecycle::{Act, Consequence, Sending, sending};
 use crate::wire::ttheader::HeaderWriter;
 use crate::wire::ttstream::{FRAME_CHARGE, FramePrefix, FrameType};
 
@@ -65,27 +65,17 @@ impl<'a> Sender<'a> {
 impl Connection {
     #[inline]
     fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
-        let Some(stream) = self.streams.at(key) else {
-            return Err(SendError::Over);
-        };
-        if stream.phase == Phase::Ended {
-            return Err(SendError::Over);
-        }
-        let consequence = sending(stream.sending, Act::Data);
-        if !self.may_send(stream) && matches!(consequence, Consequence::Done(_) | Consequence::HeadMissing) {
-            return Err(self.wait_for_room(key));
-        }
-        match consequence {
-            Consequence::Done(_) => {}
-            Consequence::HeadMissing => self.send_header(key, &Strings::new())?,
-            Consequence::Finished | Consequence::HeadSent | Consequence::Nothing => return Err(SendError::Finished),
-            Consequence::Closed => return Err(SendError::Over),
+        let ready = self.streams.at(key).is_some_and(|stream| {
+            stream.phase == Phase::Open && stream.sending == Sending::Body && self.may_send(stream)
+        });
+        if !ready {
+            self.prepare(key)?;
         }
         let Some(stream) = self.streams.at_mut(key) else {
             return Err(SendError::Over);
         };
         let out = &mut self.queues.data;
-        let start = stream.prefix.begin(out, FrameType::Data);
+        let start = stream.prefix.begin_data(out);
         message.encode_body(out);
         let bytes = out.since(start);
         let length = bytes.saturating_sub(stream.prefix.len());
@@ -94,17 +84,34 @@ impl Connection {
             out.rollback(start);
             return Err(SendError::Encode(error));
         }
-        if length > limit as usize {
-            out.rollback(start);
-            return Err(SendError::TooLarge { length, limit });
-        }
+        let charge = match u32::try_from(length) {
+            Ok(length) if length <= limit => length.saturating_add(FRAME_CHARGE),
+            _ => {
+                out.rollback(start);
+                return Err(SendError::TooLarge { length, limit });
+            }
+        };
         FramePrefix::end(out, start);
-        // Below the limit, which is a u32.
-        let charge = u32::try_from(length).unwrap_or(u32::MAX).saturating_add(FRAME_CHARGE);
         stream.sent = stream.sent.saturating_add(charge.into());
         self.queues.note_data(stream, bytes);
         self.credit.note_sent(charge);
         Ok(())
+    }
+
+    /// Sees whether a message can be sent by all means, and sends the header if that is still to be done.
+    #[cold]
+    fn prepare(&mut self, key: Key) -> Result<(), SendError> {
+        let Some(stream) = self.streams.at(key).filter(|stream| stream.phase != Phase::Ended) else {
+            return Err(SendError::Over);
+        };
+        let has_room = self.may_send(stream);
+        match sending(stream.sending, Act::Data) {
+            Consequence::Done(_) | Consequence::HeadMissing if !has_room => Err(self.wait_for_room(key)),
+            Consequence::Done(_) => Ok(()),
+            Consequence::HeadMissing => self.send_header(key, &Strings::new()),
+            Consequence::Finished | Consequence::HeadSent | Consequence::Nothing => Err(SendError::Finished),
+            Consequence::Closed => Err(SendError::Over),
+        }
     }
 
     #[cold]

@@ -120,6 +120,7 @@ impl Connection {
             received: 0,
             taken: 0,
             granted: self.config.stream_window,
+            tell_at: self.credit.first_tell(),
             sent: 0,
             limit: self.credit.stream_limit,
             queued_to: 0,
@@ -139,7 +140,14 @@ impl Connection {
 
     /// A header frame with the id of a live stream: nobody can tell from here on which stream a frame is for.
     #[cold]
-    pub(super) fn on_duplicate(&mut self, key: Key) {
+    pub(super) fn on_duplicate(&mut self, key: Key, frame: &Frame, bytes: &[u8]) {
+        if self.streams.at(key).is_some_and(|stream| stream.phase == Phase::Ended) {
+            // For the client that one is over, so that an answer can only be for the new one.
+            let method = frame.method.map_or(&b""[..], |span| span.of(bytes));
+            let text = "the handler of an earlier stream with this id still runs";
+            let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, text);
+            return self.refuse(frame.id, method, exception);
+        }
         self.duplicates = self.duplicates.saturating_add(1);
         if self.duplicates > MAX_DUPLICATES {
             return self.fail(CloseReason::LimitReached("header frames with the ids of live streams"));

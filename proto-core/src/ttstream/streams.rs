@@ -33,6 +33,8 @@ pub(super) struct Stream {
     pub(super) received: u64,
     pub(super) taken: u64,
     pub(super) granted: u64,
+    /// What of them has to be taken so that telling the peer is worth a frame.
+    pub(super) tell_at: u64,
     /// Charge of the messages that were sent, and how far that may go.
     pub(super) sent: u64,
     pub(super) limit: u64,

@@ -1,1 +1,17 @@
-//! Tests of streaming over TTHeader.
+//! Streaming over TTHeader.
+
+mod agreement;
+mod client;
+mod client_ends;
+mod deviations;
+mod duo;
+mod exchange;
+mod fallback;
+mod frames;
+mod hostile;
+mod lifetimes;
+mod rig;
+mod server;
+mod splits;
+mod windows;
+mod worked;

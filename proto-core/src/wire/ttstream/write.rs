@@ -25,6 +25,14 @@ impl FramePrefix {
         }
     }
 
+    /// Begins a data frame; its payload comes next, and then [`Self::end`].
+    #[inline]
+    pub fn begin_data(&self, out: &mut Output) -> Mark {
+        let start = out.mark();
+        out.put(&self.0);
+        start
+    }
+
     /// Begins a frame; its payload comes next, and then [`Self::end`].
     #[inline]
     pub fn begin(&self, out: &mut Output, kind: FrameType) -> Mark {
