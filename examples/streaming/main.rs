@@ -1,15 +1,17 @@
-//! One Thrift service on one port: ordinary calls over TTHeader and over gRPC, and the four modes of streaming.
+//! One Thrift service on one port: ordinary calls over TTHeader and over gRPC, and the modes of streaming over the
+//! transport that is asked for: `--transport grpc` (the default) or `--transport ttheader`.
 
 mod service;
 
 use std::time::Duration;
 
-use kitewire::{Client, Error, Server, Tokio, Transport};
+use kitewire::{Client, Error, Server, StreamTransport, Tokio, Transport};
 use service::Stall;
 use service::market::{Interest, MarketClient, MarketServer, Order};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (calls, streams) = transports()?;
     let server = Server::new(Tokio)
         .register(MarketServer::new(Stall))
         .bind("127.0.0.1:0")
@@ -26,7 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("  <- {} cents", market.quote(order("apple", 3)).await?.cents);
     }
 
-    let market = MarketClient::new(Client::to(address).transport(Transport::Grpc).build(Tokio)?);
+    let client = Client::to(address).transport(calls).stream_transport(streams).build(Tokio)?;
+    println!("\nstreams over {streams}");
+    let market = MarketClient::new(client);
     reserve(&market).await?;
     buy(&market).await?;
     watch(&market).await?;
@@ -36,6 +40,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     running.await??;
     println!("\nserver stopped");
     Ok(())
+}
+
+/// What the command line asks for: how calls travel, and how streams do.
+fn transports() -> Result<(Transport, StreamTransport), String> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] | ["--transport", "grpc"] => Ok((Transport::Grpc, StreamTransport::Grpc)),
+        ["--transport", "ttheader"] => Ok((Transport::TtHeader, StreamTransport::TtHeader)),
+        _ => Err("usage: streaming [--transport grpc|ttheader]".to_owned()),
+    }
 }
 
 fn order(item: &str, count: i32) -> Order {

@@ -7,16 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kitewire_proto::grpc::IncomingCall;
-use kitewire_proto::http2::StreamId;
-use kitewire_proto::wire::grpc::timeout;
 use kitewire_proto::wire::{Codec, SequenceId};
-use kitewire_proto::{CallHeader, CallId, CancelReason, Incoming, Instant, MetaInfo, Target, wire};
+use kitewire_proto::{CallHeader, CallId, CancelReason, Instant, MetaInfo, Target, wire};
 use kitewire_runtime::Address;
 
 use crate::server::Link;
 use crate::service::Finished;
-use crate::stream::{Hub, Section, Stream};
+use crate::stream::{Hub, Incoming, Section, Stream, StreamKey, Tie};
 use crate::{Error, Metadata, Transport};
 
 /// The call that a handler runs for: who calls, what, how, and until when.
@@ -52,16 +49,31 @@ enum Carrier {
         sequence: SequenceId,
         header: CallHeader,
     },
-    /// A stream of a gRPC connection, which keeps the request header until the call is answered.
-    Grpc {
+    /// A stream, whose connection keeps the request header until the call is answered.
+    Stream {
         hub: Arc<Hub>,
-        id: StreamId,
-        metadata: OnceLock<Box<Metadata>>,
+        key: StreamKey,
+        told: OnceLock<Box<Told>>,
     },
 }
 
+/// What the header of a stream tells, once somebody has asked.
+#[derive(Default)]
+struct Told {
+    metadata: Metadata,
+    caller_service: Option<String>,
+    caller_method: Option<String>,
+}
+
+/// How metadata is set.
+#[derive(Clone, Copy)]
+enum Edit {
+    Insert,
+    Append,
+}
+
 impl Call {
-    pub(crate) fn new(link: &Arc<Link>, id: CallId, incoming: &Incoming<'_>) -> Self {
+    pub(crate) fn new(link: &Arc<Link>, id: CallId, incoming: &kitewire_proto::Incoming<'_>) -> Self {
         let carrier = Carrier::Message {
             id,
             transport: incoming.transport(),
@@ -73,14 +85,15 @@ impl Call {
         Self::carried(link, carrier, incoming.target, names, codec, incoming.deadline)
     }
 
-    pub(crate) fn over_grpc(link: &Arc<Link>, hub: &Arc<Hub>, id: StreamId, incoming: &IncomingCall<'_>) -> Self {
-        let carrier = Carrier::Grpc {
+    /// The call that a stream is.
+    pub(crate) fn of_stream(link: &Arc<Link>, hub: &Arc<Hub>, key: StreamKey, incoming: &Incoming<'_>) -> Self {
+        let carrier = Carrier::Stream {
             hub: Arc::clone(hub),
-            id,
-            metadata: OnceLock::new(),
+            key,
+            told: OnceLock::new(),
         };
-        let names = || (incoming.service_name(), incoming.method_name());
-        Self::carried(link, carrier, incoming.target, names, incoming.codec, incoming.deadline)
+        let (target, codec) = (incoming.target(), incoming.codec());
+        Self::carried(link, carrier, target, || incoming.names(), codec, incoming.deadline())
     }
 
     fn carried<'a>(
@@ -145,7 +158,7 @@ impl Call {
     pub fn caller_service(&self) -> Option<&str> {
         match self.header() {
             Some(header) => header.view().caller_service(),
-            None => self.metadata().get("source-service"),
+            None => self.told()?.caller_service.as_deref(),
         }
     }
 
@@ -154,7 +167,7 @@ impl Call {
     pub fn caller_method(&self) -> Option<&str> {
         match self.header() {
             Some(header) => header.view().caller_method(),
-            None => self.metadata().get("source-method"),
+            None => self.told()?.caller_method.as_deref(),
         }
     }
 
@@ -163,7 +176,7 @@ impl Call {
     pub fn transport(&self) -> Transport {
         match &self.carrier {
             Carrier::Message { transport, .. } => (*transport).into(),
-            Carrier::Grpc { .. } => Transport::Grpc,
+            Carrier::Stream { hub, .. } => hub.transport(),
         }
     }
 
@@ -173,25 +186,22 @@ impl Call {
         self.codec
     }
 
-    /// The request's sequence id, to find it in a capture. Over gRPC it is the id of the stream.
+    /// The request's sequence id, to find it in a capture. A stream's is its id.
     #[must_use]
     pub fn sequence(&self) -> SequenceId {
         match &self.carrier {
             Carrier::Message { sequence, .. } => *sequence,
-            Carrier::Grpc { id, .. } => SequenceId(id.get().cast_signed()),
+            Carrier::Stream { key, .. } => SequenceId(key.get()),
         }
     }
 
-    /// The timeout that the caller works with, where it told one. It is the caller's whole time, not what is left.
+    /// The timeout that the caller works with, where it told one. It is the caller's whole time, not what is left. Streams
+    /// over TTHeader never tell.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         match &self.carrier {
             Carrier::Message { header, .. } => header.view().timeout(),
-            Carrier::Grpc { hub, id, .. } => {
-                let state = hub.lock();
-                let call = state.connection.call(*id)?;
-                timeout::decode(call.header().get(timeout::NAME)?).ok()
-            }
+            Carrier::Stream { hub, key, .. } => hub.lock().connection.incoming(*key)?.timeout(),
         }
     }
 
@@ -210,13 +220,10 @@ impl Call {
         self.meta.get_or_init(|| {
             let mut meta = match &self.carrier {
                 Carrier::Message { header, .. } => header.view().meta_info(),
-                Carrier::Grpc { hub, id, .. } => {
+                Carrier::Stream { hub, key, .. } => {
                     let state = hub.lock();
-                    state
-                        .connection
-                        .call(*id)
-                        .map(|call| call.meta_info())
-                        .unwrap_or_default()
+                    let incoming = state.connection.incoming(*key);
+                    incoming.map(|call| call.meta_info()).unwrap_or_default()
                 }
             };
             meta.forward();
@@ -224,38 +231,31 @@ impl Call {
         })
     }
 
-    /// The metadata that came with a call over gRPC: what the caller set, and of gRPC's own fields `content-type`,
-    /// `:authority` and `user-agent`. Empty over other transports.
+    /// The metadata that came with a stream, or with a call over gRPC: what the caller set, and of gRPC's own fields
+    /// `content-type`, `:authority` and `user-agent`. Empty where the call was a single message.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        match &self.carrier {
-            Carrier::Message { .. } => Metadata::none(),
-            Carrier::Grpc { hub, id, metadata } => metadata.get_or_init(|| {
-                let state = hub.lock();
-                let call = state.connection.call(*id);
-                Box::new(call.map_or_else(Metadata::new, |call| Metadata::received(call.header())))
-            }),
-        }
+        self.told().map_or(Metadata::none(), |told| &told.metadata)
     }
 
-    /// Sets a key of the metadata that the answer begins with, over gRPC. It goes out with the first message, or with the
-    /// end, or by [`Self::send_header`]. Other transports lose it.
+    /// Sets a key of the metadata that the answer of a stream, or of a call over gRPC, begins with. It goes out with the
+    /// first message, or with the end, or by [`Self::send_header`]. Single messages lose it.
     ///
     /// # Errors
     /// As [`Metadata::insert`]. The header has been sent already: code 13.
     pub fn set_header(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.edit(Section::Header, |metadata| metadata.insert(key, value))
+        self.edit(Section::Header, key, value.as_ref(), Edit::Insert)
     }
 
-    /// As [`Self::set_header`], but keeps the values that the key has.
+    /// As [`Self::set_header`], but keeps the values that the key has. Streams over TTHeader send the last one.
     ///
     /// # Errors
     /// As [`Self::set_header`].
     pub fn append_header(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.edit(Section::Header, |metadata| metadata.append(key, value))
+        self.edit(Section::Header, key, value.as_ref(), Edit::Append)
     }
 
-    /// Sends the answer's metadata now, in front of any message. Transports other than gRPC do nothing.
+    /// Sends the answer's metadata now, in front of any message. Does nothing where the call was a single message.
     ///
     /// # Errors
     /// It has been sent already, or the caller takes no header of this size: code 13. Nobody waits for an answer any
@@ -263,25 +263,26 @@ impl Call {
     pub fn send_header(&self) -> Result<(), Error> {
         match &self.carrier {
             Carrier::Message { .. } => Ok(()),
-            Carrier::Grpc { hub, id, .. } => hub.send_header(*id),
+            Carrier::Stream { hub, key, .. } => hub.send_header(*key),
         }
     }
 
-    /// Sets a key of the metadata that the answer ends with, over gRPC, whatever the end will be. Other transports lose
-    /// it.
+    /// Sets a key of the metadata that the answer of a stream, or of a call over gRPC, ends with, whatever the end will
+    /// be. Single messages lose it.
     ///
     /// # Errors
-    /// As [`Metadata::insert`].
+    /// As [`Metadata::insert`]. Over TTHeader the keys of a business status are none for applications:
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest).
     pub fn set_trailer(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.edit(Section::Trailer, |metadata| metadata.insert(key, value))
+        self.edit(Section::Trailer, key, value.as_ref(), Edit::Insert)
     }
 
-    /// As [`Self::set_trailer`], but keeps the values that the key has.
+    /// As [`Self::set_trailer`], but keeps the values that the key has. Streams over TTHeader send the last one.
     ///
     /// # Errors
     /// As [`Self::set_trailer`].
     pub fn append_trailer(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.edit(Section::Trailer, |metadata| metadata.append(key, value))
+        self.edit(Section::Trailer, key, value.as_ref(), Edit::Append)
     }
 
     /// A metainfo value that travels along the whole chain of calls.
@@ -296,8 +297,8 @@ impl Call {
         self.meta().transient(key)
     }
 
-    /// Sends a value back with the answer, whatever that will be. Transports without a TTHeader lose it; gRPC has
-    /// [`Self::set_header`].
+    /// Sends a value back with the answer, whatever that will be. Transports without a TTHeader lose it; streams, and
+    /// calls over gRPC, have [`Self::set_header`].
     pub fn set_backward(&self, key: impl Into<String>, value: impl Into<String>) {
         let (key, value) = (key.into(), value.into());
         let mut backward = self.backward.lock().unwrap_or_else(PoisonError::into_inner);
@@ -320,7 +321,7 @@ impl Call {
     pub fn is_cancelled(&self) -> bool {
         match &self.carrier {
             Carrier::Message { id, .. } => self.link.cancel_reason(*id).is_some(),
-            Carrier::Grpc { hub, id, .. } => hub.cancel_reason(*id).is_some(),
+            Carrier::Stream { hub, key, .. } => hub.cancel_reason(*key).is_some(),
         }
     }
 
@@ -333,23 +334,59 @@ impl Call {
     pub(crate) fn stream(&self) -> Option<Arc<Stream>> {
         match &self.carrier {
             Carrier::Message { .. } => None,
-            Carrier::Grpc { hub, id, .. } => Some(Stream::new(Arc::clone(hub), *id, None)),
+            Carrier::Stream { hub, key, .. } => Some(hub.serve(*key)),
         }
     }
 
-    fn edit(&self, section: Section, edit: impl FnOnce(&mut Metadata) -> Result<(), Error>) -> Result<(), Error> {
+    /// What a stream to another server has to hang on to end with this call. `None` if the call came as a single message.
+    pub(crate) fn tie(&self) -> Option<Arc<Tie>> {
+        match &self.carrier {
+            Carrier::Message { .. } => None,
+            Carrier::Stream { hub, key, .. } => Some(hub.tie(*key)),
+        }
+    }
+
+    fn edit(&self, section: Section, key: &str, value: &[u8], edit: Edit) -> Result<(), Error> {
+        let edit = |metadata: &mut Metadata| match edit {
+            Edit::Insert => metadata.insert(key, value),
+            Edit::Append => metadata.append(key, value),
+        };
         match &self.carrier {
             Carrier::Message { .. } => edit(&mut Metadata::new()),
-            Carrier::Grpc { hub, id, .. } => hub.edit(*id, section, edit),
+            Carrier::Stream { hub, key: call, .. } => {
+                if hub.transport() == Transport::TtHeaderStream {
+                    section.check_entry(key, value)?;
+                }
+                hub.edit(*call, section, edit)
+            }
         }
     }
 
-    /// The TTHeader or what stands for it, over transports other than gRPC.
+    /// The TTHeader or what stands for it, where the call came as a single message.
     const fn header(&self) -> Option<&CallHeader> {
         match &self.carrier {
             Carrier::Message { header, .. } => Some(header),
-            Carrier::Grpc { .. } => None,
+            Carrier::Stream { .. } => None,
         }
+    }
+
+    /// What the header of a stream tells.
+    fn told(&self) -> Option<&Told> {
+        let Carrier::Stream { hub, key, told } = &self.carrier else {
+            return None;
+        };
+        Some(told.get_or_init(|| {
+            let state = hub.lock();
+            let incoming = state.connection.incoming(*key);
+            Box::new(incoming.map_or_else(Told::default, |incoming| {
+                let (service, method) = incoming.caller();
+                Told {
+                    metadata: incoming.metadata(),
+                    caller_service: service.map(str::to_owned),
+                    caller_method: method.map(str::to_owned),
+                }
+            }))
+        }))
     }
 
     fn names(&self) -> (&str, &str) {
@@ -385,7 +422,7 @@ impl Future for Cancelled<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CancelReason> {
         match &self.call.carrier {
             Carrier::Message { id, .. } => self.call.link.poll_cancelled(*id, cx),
-            Carrier::Grpc { hub, id, .. } => hub.poll_ended(*id, cx),
+            Carrier::Stream { hub, key, .. } => hub.poll_ended(*key, cx),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod display;
 mod grpc;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,8 @@ use kitewire_runtime::Address;
 use crate::Metadata;
 use grpc::{Origin, is_connection_error};
 pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
+use stream::StreamFailure;
+pub(crate) use stream::stream_header_is_sent;
 
 /// Why a call failed, or why a handler has no result.
 ///
@@ -40,6 +43,9 @@ pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
 /// | [`Error::new`], or an error of an outgoing call handed on with `?` | exception type 6, `biz error: <text>`; a business status among its causes counts as such | code 13, `<text> [biz error]`; likewise |
 /// | [`Error::deadline_exceeded`] | exception type 6, `biz error: context deadline exceeded` | code 4, `context deadline exceeded [biz error]` |
 /// | [`Error::reply_empty`] | a reply without any result | the same |
+///
+/// A stream over TTHeader ends with a business status as it is, and with exception type 6, `biz error: <text>`, for
+/// everything else, as with Kitex.
 ///
 /// The words ` [biz error]` are said over gRPC to callers that know Kitex's ways: those that speak Thrift, and those whose
 /// user agent begins with `kitex/`. grpc-go, tonic and others get the text alone.
@@ -79,6 +85,8 @@ enum Repr {
     /// With a status of its own, where it has one.
     Business(BusinessStatus, Option<Box<Status>>),
     Status(Status, Origin),
+    /// How a stream over TTHeader failed.
+    Stream(StreamFailure),
     MissingResult,
     Malformed(DecodeError),
     /// A message of a stream, and what it should have been.
@@ -108,7 +116,8 @@ pub enum ErrorKind {
     Transport,
     /// The answer is not what the protocol asks for.
     Protocol,
-    /// No answer in time, or no message of a stream (codes 4 and 17). The server may have run the call.
+    /// No answer in time, or no message of a stream (codes 4 and 17; over TTHeader 12014 and 12015). The server may have
+    /// run the call.
     Timeout,
     /// The server answered with an application exception: see [`Error::exception`].
     Remote,
@@ -116,7 +125,7 @@ pub enum ErrorKind {
     Business,
     /// The call ended with a gRPC status: see [`Error::grpc_status`] and [`Error::code`].
     Status,
-    /// The call was given up, or the peer has gone (code 1).
+    /// The call was given up, or the peer has gone (code 1; over TTHeader several between 12007 and 12015).
     Cancelled,
     /// The answer holds no result.
     MissingResult,
@@ -194,6 +203,7 @@ impl Error {
             Repr::Business(..) => ErrorKind::Business,
             Repr::Status(status, _) if is_connection_error(status) => ErrorKind::Transport,
             Repr::Status(status, _) => grpc::kind_of(status.code),
+            Repr::Stream(failure) => failure.kind(),
             Repr::MissingResult => ErrorKind::MissingResult,
             Repr::Encode(_) | Repr::Metadata(_) | Repr::Mismatch(_) => ErrorKind::InvalidRequest,
             Repr::Busy => ErrorKind::Busy,
@@ -223,6 +233,7 @@ impl Error {
     pub fn exception(&self) -> Option<&ApplicationException> {
         match &self.0.repr {
             Repr::Remote(exception) | Repr::Typed(exception) => Some(exception),
+            Repr::Stream(failure) => failure.remote(),
             _ => None,
         }
     }
@@ -423,6 +434,7 @@ impl StdError for Error {
             Repr::Remote(exception) | Repr::Typed(exception) => Some(exception),
             Repr::Business(status, _) => Some(status),
             Repr::Status(status, _) => Some(status),
+            Repr::Stream(failure) => Some(failure.exception()),
             Repr::Malformed(error) | Repr::Message(error, _) => Some(error),
             Repr::Encode(error) => Some(error),
             Repr::Metadata(error) => Some(error),

@@ -110,10 +110,11 @@
 //! | what a handler may answer, and what a caller may get | [`Error`] |
 //! | options of a server, graceful stop | [`Server`], [`ServerHandle`] |
 //! | streams, of handlers and of clients | [`Receiver`], [`Sender`]; [`ClientStream`], [`ServerStream`], [`BidiStream`] |
-//! | header and trailer of calls over gRPC | [`Metadata`] |
-//! | options of a server for gRPC | [`GrpcConfig`] |
+//! | header and trailer of streams, and of calls over gRPC | [`Metadata`] |
+//! | options of a server for gRPC, for streams over TTHeader | [`GrpcConfig`], [`TtStreamConfig`] |
 //! | plain HTTP requests on the same port | [`Server::http`], [`HttpHandler`] |
 //! | options of a client, pools, multiplexing | [`Client`], [`ClientBuilder`] |
+//! | how its streams travel | [`StreamTransport`], [`GrpcOptions`], [`TtStreamOptions`] |
 //! | options of one call, of one stream | [`ClientCall`], [`StreamCall`] |
 //! | tests without a socket | [`Client::in_process`] |
 //! | services without generated code, bytes that are passed on | [`service`] |
@@ -135,8 +136,8 @@ mod metadata;
 mod server;
 pub mod service;
 mod stream;
-mod text;
 mod transport;
+mod wakes;
 
 pub use bytes;
 pub use http;
@@ -144,6 +145,9 @@ pub use kitewire_proto as proto;
 pub use kitewire_proto::dispatch::{MethodInfo, MethodKind, RegistrationError, RegistrationProblem, ServiceInfo};
 pub use kitewire_proto::grpc::UnknownNames;
 pub use kitewire_proto::thrift;
+pub use kitewire_proto::ttstream::{
+    Class as StreamExceptionClass, Config as TtStreamConfig, Exception as StreamException,
+};
 pub use kitewire_proto::wire::Codec;
 pub use kitewire_proto::wire::grpc::{Code, Status};
 pub use kitewire_proto::{
@@ -161,6 +165,7 @@ pub use call::{Call, Cancelled};
 pub use client::{
     BidiStream, CallResult, Client, ClientBuilder, ClientCall, ClientStream, FullCall, GrpcOptions, HTTP_URL, Oneway,
     PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions,
+    StreamPool, StreamTransport, TtStreamOptions,
 };
 pub use error::{Error, ErrorKind};
 pub use metadata::Metadata;

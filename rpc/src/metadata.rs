@@ -3,15 +3,23 @@
 use std::fmt;
 
 use kitewire_proto::http::{Field, Fields};
+use kitewire_proto::ttstream::Strings;
 use kitewire_proto::wire::grpc::metadata::{self, MetadataError};
 
 use crate::Error;
 
-/// Metadata of a call over gRPC: what a caller sends in front of its request, and what a server sends in front of its
-/// answer (the header) and behind it (the trailer). An ordered list of keys and values in which keys may repeat.
+/// Metadata of a stream, and of a call over gRPC: what a caller sends in front of its request, and what a server sends in
+/// front of its answer (the header) and behind it (the trailer). An ordered list of keys and values in which keys may
+/// repeat.
 ///
-/// Keys are read in any case and kept in lower case. Values are text, without control characters; the value of a key
-/// that ends in `-bin` is any bytes, and travels as base64.
+/// Keys are looked up in any case and kept as they were given. Values are text, without control characters; the value of
+/// a key that ends in `-bin` is any bytes.
+///
+/// | | over gRPC | streams over TTHeader |
+/// |---|---|---|
+/// | keys | travel in lower case | travel as they are |
+/// | a key that repeats | keeps all its values | travels with the last one |
+/// | binary values | travel as base64 | travel as they are |
 ///
 /// ```
 /// use kitewire::Metadata;
@@ -27,13 +35,21 @@ use crate::Error;
 /// # Ok::<(), kitewire::Error>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
-pub struct Metadata(Fields);
+pub struct Metadata {
+    /// Names in lower case, binary values as they are.
+    fields: Fields,
+    /// The names among them that are otherwise in fact, by their places.
+    spelled: Vec<(usize, Box<str>)>,
+}
 
 impl Metadata {
     /// No metadata, no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Fields::new())
+        Self {
+            fields: Fields::new(),
+            spelled: Vec::new(),
+        }
     }
 
     /// The first value of `key`, if it is text. Binary values are [elsewhere](Self::get_binary).
@@ -63,7 +79,7 @@ impl Metadata {
     pub fn insert(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
         check(key, value.as_ref())?;
         self.remove(key);
-        self.0.push(key, value);
+        self.push(key.as_bytes(), value.as_ref());
         Ok(())
     }
 
@@ -73,7 +89,7 @@ impl Metadata {
     /// As [`Self::insert`].
     pub fn append(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
         check(key, value.as_ref())?;
-        self.0.push(key, value);
+        self.push(key.as_bytes(), value.as_ref());
         Ok(())
     }
 
@@ -82,29 +98,28 @@ impl Metadata {
         if self.values(key).next().is_none() {
             return;
         }
-        let all = std::mem::take(&mut self.0);
-        for field in all.iter().filter(|field| !is_key(field, key)) {
-            self.0.push(field.name, field.value);
+        let all = std::mem::take(self);
+        for (name, field) in all.named().filter(|(_, field)| !is_key(field, key)) {
+            self.push(name, field.value);
         }
     }
 
     /// Keys and values in order; binary values as they are.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0
-            .iter()
-            .map(|field| (std::str::from_utf8(field.name).unwrap_or(""), field.value))
+        self.named()
+            .map(|(name, field)| (std::str::from_utf8(name).unwrap_or(""), field.value))
     }
 
     /// Number of values.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.fields.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// Metadata that nobody has set.
@@ -122,16 +137,56 @@ impl Metadata {
                 visible.push(field.name, value);
             }
         }
-        Self(visible)
+        Self {
+            fields: visible,
+            spelled: Vec::new(),
+        }
     }
 
-    /// The fields as the core takes them: names in lower case, binary values as they are.
+    /// What the application sees of the entries of a TTHeader.
+    pub(crate) fn from_strings(strings: &Strings) -> Self {
+        let mut metadata = Self::new();
+        for (key, value) in strings {
+            metadata.push(key, value);
+        }
+        metadata
+    }
+
+    /// The fields as gRPC takes them: names in lower case, binary values as they are.
     pub(crate) const fn fields(&self) -> &Fields {
-        &self.0
+        &self.fields
+    }
+
+    /// The entries as streams over TTHeader take them: with their names as they were given. Of those that repeat, the last
+    /// one is sent.
+    pub(crate) fn strings(&self) -> Strings {
+        let mut strings = Strings::new();
+        for (name, field) in self.named() {
+            strings.push(name, field.value);
+        }
+        strings
+    }
+
+    /// The fields with their names as they were given.
+    fn named(&self) -> impl Iterator<Item = (&[u8], Field<'_>)> {
+        let mut spelled = self.spelled.iter().peekable();
+        self.fields.iter().enumerate().map(move |(at, field)| {
+            let name = spelled.next_if(|(place, _)| *place == at);
+            (name.map_or(field.name, |(_, name)| name.as_bytes()), field)
+        })
+    }
+
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        if name.iter().any(u8::is_ascii_uppercase)
+            && let Ok(name) = std::str::from_utf8(name)
+        {
+            self.spelled.push((self.fields.len(), name.into()));
+        }
+        self.fields.push(name, value);
     }
 
     fn values<'a, 'k>(&'a self, key: &'k str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'k> {
-        self.0
+        self.fields
             .iter()
             .filter(move |field| is_key(field, key))
             .map(|field| field.value)
@@ -182,7 +237,7 @@ mod tests {
         assert_eq!(metadata.get_all("A").collect::<Vec<_>>(), ["1", "3"]);
         metadata.insert("B", "5").unwrap();
         let all: Vec<_> = metadata.iter().collect();
-        assert_eq!(all, [("a", &b"1"[..]), ("a", b"3"), ("c-bin", b"4"), ("b", b"5")]);
+        assert_eq!(all, [("A", &b"1"[..]), ("a", b"3"), ("C-bin", b"4"), ("B", b"5")]);
         metadata.remove("a");
         metadata.remove("nothing");
         assert_eq!((metadata.len(), metadata.get("a")), (2, None));
@@ -190,7 +245,37 @@ mod tests {
             (metadata.get("c-bin"), metadata.get_binary("c-BIN")),
             (None, Some(&b"4"[..]))
         );
-        assert_eq!(format!("{metadata:?}"), r#"["c-bin: 4", "b: 5"]"#);
+        assert_eq!(format!("{metadata:?}"), r#"["C-bin: 4", "B: 5"]"#);
+    }
+
+    #[test]
+    fn names_travel_in_lower_case_over_grpc_and_as_they_are_over_ttheader() {
+        let mut metadata = Metadata::new();
+        for (key, value) in [
+            ("a", "1"),
+            ("Node-Id", "2"),
+            ("A", "3"),
+            ("node-id", "4"),
+            ("Node-Id", "5"),
+        ] {
+            metadata.append(key, value).unwrap();
+        }
+        let fields: Vec<_> = metadata
+            .fields()
+            .iter()
+            .map(|field| (field.name, field.value))
+            .collect();
+        assert_eq!(fields[1..3], [(&b"node-id"[..], &b"2"[..]), (b"a", b"3")]);
+        assert_eq!(fields.len(), 5);
+        let strings = metadata.strings();
+        let names: Vec<_> = strings.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [&b"a"[..], b"Node-Id", b"A", b"node-id", b"Node-Id"]);
+        let back = Metadata::from_strings(&strings);
+        assert_eq!(back, metadata);
+        assert_eq!(back.get_all("NODE-ID").collect::<Vec<_>>(), ["2", "4", "5"]);
+        metadata.remove("a");
+        let left: Vec<_> = metadata.iter().map(|(key, _)| key).collect();
+        assert_eq!(left, ["Node-Id", "node-id", "Node-Id"]);
     }
 
     #[test]

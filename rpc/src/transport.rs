@@ -18,6 +18,9 @@ pub enum Transport {
     TtHeaderFramed,
     /// gRPC: every call is a stream of an HTTP/2 connection.
     Grpc,
+    /// Streams of TTHeader frames. What a stream can travel by, but no call: see
+    /// [`StreamTransport`](crate::StreamTransport).
+    TtHeaderStream,
 }
 
 impl Transport {
@@ -27,7 +30,7 @@ impl Transport {
         matches!(self, Self::TtHeader | Self::TtHeaderFramed)
     }
 
-    /// The framing of a message, where the transport is one of single messages and not gRPC.
+    /// The framing of a message, where the transport is one of single messages and not of streams.
     #[must_use]
     pub const fn framing(self) -> Option<wire::Transport> {
         Some(match self {
@@ -35,7 +38,7 @@ impl Transport {
             Self::Framed => wire::Transport::Framed,
             Self::TtHeader => wire::Transport::TtHeader,
             Self::TtHeaderFramed => wire::Transport::TtHeaderFramed,
-            Self::Grpc => return None,
+            Self::Grpc | Self::TtHeaderStream => return None,
         })
     }
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.framing() {
             Some(framing) => framing.fmt(f),
+            None if *self == Self::TtHeaderStream => f.write_str("TTHeaderStreaming"),
             None => f.write_str("GRPC"),
         }
     }

@@ -1,5 +1,5 @@
 //! Many calls of all kinds at once over few connections, on several threads and on one, left in every state: nothing
-//! hangs, nothing stays open.
+//! hangs, nothing stays open. Over gRPC, and over TTHeader with each of its pools.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::chat::{ChatClient, Line, line, run_chat};
 use common::{bounded, patient};
-use kitewire::{Client, GrpcOptions, Receiver, Transport};
+use kitewire::{Client, ClientBuilder, GrpcOptions, Receiver, StreamPool, StreamTransport, Transport, TtStreamOptions};
 use kitewire_tokio::Tokio;
 
 /// Numbers that look random and are the same in every run.
@@ -68,6 +68,8 @@ async fn leave(chat: &ChatClient, dice: &mut Dice) {
     match dice.roll(3) {
         0 => {
             drop(out);
+            // Over TTHeader, what has come before can still be read.
+            while matches!(input.recv().await, Ok(Some(_))) {}
             assert!(input.recv().await.is_err(), "given up by the sender");
         }
         1 => {
@@ -116,12 +118,21 @@ async fn churn(chat: ChatClient, seed: u64) {
     }
 }
 
-async fn come_and_go(callers: u64) {
-    let (server, _controls) = run_chat().await;
+fn over_grpc(builder: ClientBuilder) -> ClientBuilder {
     let options = GrpcOptions::default().connections(2);
-    let client = patient(Client::to(&server.address))
-        .transport(Transport::Grpc)
-        .grpc(options);
+    builder.transport(Transport::Grpc).grpc(options)
+}
+
+/// Unary calls share one more connection.
+fn over_ttheader(builder: ClientBuilder, pool: StreamPool) -> ClientBuilder {
+    let options = TtStreamOptions::default().pool(pool);
+    let builder = builder.stream_transport(StreamTransport::TtHeader).multiplexed(1);
+    builder.tt_streams(options)
+}
+
+async fn come_and_go(callers: u64, client: impl Fn(ClientBuilder) -> ClientBuilder, connections: usize) {
+    let (server, _controls) = run_chat().await;
+    let client = client(patient(Client::to(&server.address)));
     let chat = ChatClient(client.build(Tokio).unwrap());
     let callers: Vec<_> = (1..=callers)
         .map(|seed| tokio::spawn(churn(chat.clone(), seed)))
@@ -138,7 +149,12 @@ async fn come_and_go(callers: u64) {
         }
     })
     .await;
-    assert!(server.handle.stats().connections <= 2);
+    bounded(async {
+        while server.handle.stats().connections > connections {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     server.handle.shutdown(Duration::from_secs(5));
     bounded(server.ended)
         .await
@@ -148,10 +164,27 @@ async fn come_and_go(callers: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn calls_of_all_kinds_come_and_go() {
-    come_and_go(24).await;
+    come_and_go(24, over_grpc, 2).await;
 }
 
 #[tokio::test]
 async fn calls_of_all_kinds_come_and_go_on_one_thread() {
-    come_and_go(8).await;
+    come_and_go(8, over_grpc, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn streams_of_all_kinds_come_and_go_over_every_pool() {
+    for (pool, connections) in [
+        (StreamPool::Multiplexed { connections: 2 }, 3),
+        (StreamPool::Exclusive { max_idle: 5 }, 6),
+        (StreamPool::Short, 1),
+    ] {
+        come_and_go(16, |builder| over_ttheader(builder, pool), connections).await;
+    }
+}
+
+#[tokio::test]
+async fn streams_of_all_kinds_come_and_go_on_one_thread() {
+    let pool = StreamPool::Multiplexed { connections: 2 };
+    come_and_go(8, |builder| over_ttheader(builder, pool), 3).await;
 }

@@ -45,7 +45,9 @@ impl Connection {
                 return false;
             }
         };
-        let agreed = offer.version >= VERSION && self.config.flow_control.is_on();
+        // An answer is not above the offer; an offer may be.
+        let known = offer.version == VERSION || offer.version > VERSION && self.role == Role::Server;
+        let agreed = known && self.config.flow_control.is_on();
         match agreed {
             true => self.credit.agree(offer),
             false => self.credit.settle_without(),

@@ -19,6 +19,8 @@ pub(super) struct Queues {
     /// The beginning of the connection, and behind it the headers.
     first: Output,
     headers: Vec<Header>,
+    /// Bytes that those hold, as far as they may be many.
+    headers_len: usize,
     control: Output,
     pub(super) data: Output,
     /// Bytes that went into `data` since the beginning, and those of them that went out.
@@ -59,12 +61,13 @@ impl Queues {
     /// Whether so much waits in front of the messages that its cause must not go on.
     #[inline]
     pub(super) const fn is_flooded(&self) -> bool {
-        self.control.len() >= MAX_CONTROL
+        self.control.len().saturating_add(self.headers_len) >= MAX_CONTROL
     }
 
     pub(super) const fn unsent(&self) -> usize {
         self.first
             .len()
+            .saturating_add(self.headers_len)
             .saturating_add(self.control.len())
             .saturating_add(self.data.len())
             .saturating_add(self.handed)
@@ -122,6 +125,7 @@ impl Queues {
             write_header(&mut tried, stream.id, &stream.prefix, strings);
             tried.take_error().map_or(Ok(()), Err)?;
         }
+        self.headers_len = self.headers_len.saturating_add(strings.size());
         self.headers.push(Header {
             id: stream.id,
             prefix: stream.prefix.clone(),
@@ -132,10 +136,18 @@ impl Queues {
 
     /// Takes back a header that has not gone out.
     pub(super) fn drop_header(&mut self, id: StreamId) {
-        self.headers.retain(|header| header.id != id);
+        let held = &mut self.headers_len;
+        self.headers.retain(|header| {
+            let stays = header.id != id;
+            if !stays {
+                *held = held.saturating_sub(header.strings.as_ref().map_or(0, |strings| strings.size()));
+            }
+            stays
+        });
     }
 
     fn write_headers(&mut self) {
+        self.headers_len = 0;
         for Header { id, prefix, strings } in self.headers.drain(..) {
             match strings {
                 Some(strings) => write_header(&mut self.first, id, &prefix, &strings),

@@ -429,9 +429,9 @@ impl Stream {
 }
 
 /// Takes the frame that starts `input` out of it, for its payload. The block that was read is kept with it only if the
-/// frame is most of what it could hold.
+/// frame is nearly all that it could hold.
 fn take_large(input: &mut BytesMut, length: usize, payload_start: usize) -> Bytes {
-    if length < input.capacity() / 2 {
+    if length < input.capacity() / 8 * 7 {
         let payload = Bytes::copy_from_slice(input.get(payload_start..length).unwrap_or(&[]));
         input.advance(length);
         return payload;

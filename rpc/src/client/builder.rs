@@ -10,11 +10,14 @@ use kitewire_runtime::{Address, Runtime};
 use super::connector::{Connector, RuntimeConnector};
 use super::grpc::Grpc;
 use super::in_process::InProcess;
+use super::lane::Sharing;
 use super::lanes::Lanes;
 use super::options::{GrpcOptions, StreamOptions, Tags};
 use super::pool::PoolOptions;
 use super::pooled::{Keep, Pooled};
-use super::route::Route;
+use super::route::{Route, StreamRoute};
+use super::tt_options::{StreamPool, StreamTransport, TtStreamOptions};
+use super::tt_streams::{OwnName, TtStreams};
 use super::{Client, Inner};
 use crate::server::{Server, Shared};
 use crate::{Error, Transport};
@@ -24,8 +27,7 @@ use crate::{Error, Transport};
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     address: Address,
-    /// `None`: gRPC.
-    framing: Option<wire::Transport>,
+    transport: Transport,
     config: ClientConfig,
     timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
@@ -33,6 +35,8 @@ pub struct ClientBuilder {
     tags: Tags,
     streaming: StreamOptions,
     grpc: GrpcOptions,
+    stream_transport: StreamTransport,
+    tt_streams: TtStreamOptions,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +50,7 @@ impl ClientBuilder {
     pub(super) fn new(address: Address) -> Self {
         Self {
             address,
-            framing: Some(ClientConfig::default().transport),
+            transport: ClientConfig::default().transport.into(),
             config: ClientConfig::default(),
             timeout: None,
             connect_timeout: None,
@@ -54,18 +58,29 @@ impl ClientBuilder {
             tags: Tags::new(),
             streaming: StreamOptions::default(),
             grpc: GrpcOptions::default(),
+            stream_transport: StreamTransport::default(),
+            tt_streams: TtStreamOptions::default(),
         }
     }
 
     /// How calls travel. Default [`Transport::TtHeaderFramed`]; only the transports with a header and gRPC carry
     /// metainfo, business status and the service's name. Protobuf is always framed, and multiplexed calls always have a
-    /// header. Streams travel over gRPC, whatever is set here.
+    /// header. How streams travel is [another setting](Self::stream_transport).
     pub const fn transport(mut self, transport: Transport) -> Self {
-        self.framing = transport.framing();
+        self.transport = transport;
         self
     }
 
-    /// The name of the service that calls, told to the server.
+    /// How streams travel. Default [`StreamTransport::Grpc`]; streams of Thrift services also travel over TTHeader, as
+    /// Kitex's do. Opening a stream of a Protobuf service then fails with
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest).
+    pub const fn stream_transport(mut self, transport: StreamTransport) -> Self {
+        self.stream_transport = transport;
+        self
+    }
+
+    /// The name of the service that calls, told to the server. Where a stream over TTHeader is cancelled, it stands in
+    /// the way that the cancel has come.
     pub fn caller(mut self, name: impl Into<String>) -> Self {
         self.config.caller = name.into();
         self
@@ -77,7 +92,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes a connection for each call and for each stream, and closes it afterwards.
+    /// Makes a connection for each call and for each stream, and closes it afterwards, whatever pools are set.
     pub const fn short(mut self) -> Self {
         self.connections = Connections::Short;
         self
@@ -130,7 +145,23 @@ impl ClientBuilder {
         self
     }
 
-    /// The connections of streams, and of calls over gRPC.
+    /// The connections of streams over TTHeader.
+    ///
+    /// ```compile_fail,E0308
+    /// # use kitewire::{Client, GrpcOptions};
+    /// let builder = Client::to("127.0.0.1:8888").tt_streams(GrpcOptions::default());
+    /// ```
+    ///
+    /// ```
+    /// # use kitewire::{Client, TtStreamOptions};
+    /// let builder = Client::to("127.0.0.1:8888").tt_streams(TtStreamOptions::default());
+    /// ```
+    pub fn tt_streams(mut self, options: TtStreamOptions) -> Self {
+        self.tt_streams = options;
+        self
+    }
+
+    /// The connections of streams over gRPC, and of calls over gRPC.
     pub fn grpc(mut self, options: GrpcOptions) -> Self {
         self.grpc = options;
         self
@@ -156,23 +187,17 @@ impl ClientBuilder {
     pub fn build<R: Runtime>(mut self, runtime: R) -> Result<Client, Error> {
         let connector: Arc<dyn Connector> = Arc::new(RuntimeConnector(runtime));
         self.check()?;
-        let keep = match self.connections {
-            Connections::Short => Keep::Closed,
-            Connections::Pooled(_) | Connections::Multiplexed(_) => Keep::Pooled,
-        };
-        let max_depth = self.config.limits.max_depth;
-        let destination = &self.config.destination;
-        let grpc = Grpc::new(&self.grpc, &connector, &self.address, destination, max_depth, keep);
-        let grpc = Arc::new(grpc);
-        let Some(framing) = self.framing else {
-            let route = Route::Grpc(Arc::clone(&grpc));
-            return Ok(self.finish(route, Some(grpc)));
+        let Some(framing) = self.transport.framing() else {
+            let grpc = self.make_grpc(&connector);
+            let streams = self.make_streams(&connector, || Arc::clone(&grpc));
+            return Ok(self.finish(Route::Grpc(grpc), Some(streams)));
         };
         self.config.transport = framing;
         self.config.multiplex = match self.connections {
             Connections::Multiplexed(_) => Switch::On,
             Connections::Short | Connections::Pooled(_) => Switch::Off,
         };
+        let streams = self.make_streams(&connector, || self.make_grpc(&connector));
         let config = Arc::new(self.config.clone());
         let route = match self.connections {
             Connections::Short => {
@@ -186,16 +211,65 @@ impl ClientBuilder {
                 Route::Multiplexed(Lanes::new(&config, &connector, self.address.clone(), lanes), connector)
             }
         };
-        Ok(self.finish(route, Some(grpc)))
+        Ok(self.finish(route, Some(streams)))
+    }
+
+    /// Where calls and streams over gRPC find their connections.
+    fn make_grpc(&self, connector: &Arc<dyn Connector>) -> Arc<Grpc> {
+        let sharing = match self.connections {
+            Connections::Short => Sharing::Short,
+            Connections::Pooled(_) | Connections::Multiplexed(_) => Sharing::Shared(self.grpc.connections),
+        };
+        let max_depth = self.config.limits.max_depth;
+        let destination = &self.config.destination;
+        Arc::new(Grpc::new(
+            &self.grpc,
+            connector,
+            &self.address,
+            destination,
+            max_depth,
+            sharing,
+        ))
+    }
+
+    fn make_streams(&self, connector: &Arc<dyn Connector>, grpc: impl FnOnce() -> Arc<Grpc>) -> StreamRoute {
+        if self.stream_transport == StreamTransport::Grpc {
+            return StreamRoute::Grpc(grpc());
+        }
+        let mut options = self.tt_streams.clone();
+        if let Connections::Short = self.connections {
+            options.pool = StreamPool::Short;
+        }
+        let own = OwnName {
+            name: &self.config.caller,
+            told: self.told_caller(),
+        };
+        let max_depth = self.config.limits.max_depth;
+        StreamRoute::TtHeader(TtStreams::new(&options, connector, &self.address, &own, max_depth))
+    }
+
+    /// Who calls, where that is to be told; may be empty.
+    fn told_caller(&self) -> &str {
+        if self.config.meta.is_on() {
+            &self.config.caller
+        } else {
+            ""
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
         match self.connections {
             Connections::Multiplexed(0) => Err(Error::configuration("a client multiplexes over no connection")),
-            Connections::Multiplexed(_) if self.framing.is_none() => Err(Error::configuration(
+            _ if self.transport == Transport::TtHeaderStream => Err(Error::configuration(
+                "calls do not travel as streams over TTHeader; ClientBuilder::stream_transport is for streams",
+            )),
+            Connections::Multiplexed(_) if self.transport == Transport::Grpc => Err(Error::configuration(
                 "how many connections gRPC has is an option of ClientBuilder::grpc",
             )),
             _ if self.grpc.connections == 0 => Err(Error::configuration("gRPC over no connection")),
+            _ if self.tt_streams.pool == (StreamPool::Multiplexed { connections: 0 }) => {
+                Err(Error::configuration("streams over no connection"))
+            }
             _ => Ok(()),
         }
     }
@@ -212,7 +286,8 @@ impl ClientBuilder {
         Ok(self.finish(route, None))
     }
 
-    fn finish(self, route: Route, streams: Option<Arc<Grpc>>) -> Client {
+    fn finish(self, route: Route, streams: Option<StreamRoute>) -> Client {
+        let caller = self.told_caller().to_owned();
         Client {
             inner: Arc::new(Inner {
                 address: self.address,
@@ -220,11 +295,7 @@ impl ClientBuilder {
                 timeout: self.timeout,
                 connect_timeout: self.connect_timeout,
                 max_depth: self.config.limits.max_depth,
-                caller: if self.config.meta.is_on() {
-                    self.config.caller
-                } else {
-                    String::new()
-                },
+                caller,
                 tags: self.tags,
                 streaming: self.streaming,
                 route,

@@ -13,7 +13,8 @@ use kitewire_proto::{Answer, Instant, Request, RequestKind, Switch, grpc};
 use kitewire_runtime::Address;
 
 use super::call_options::CallOptions;
-use super::grpc::{Beside, Besides, Grpc, GrpcCall, Wanted as GrpcWanted};
+use super::grpc::{Beside, Besides, Grpc, GrpcCall};
+use super::lane::{Request as StreamRequest, Wanted as GrpcWanted};
 use super::request::CallHead;
 use super::results::{CallResult, Response};
 use super::route::{Attempt, Route};
@@ -240,7 +241,7 @@ impl<A: Body> Wish<'_, A> {
             )
         };
         let request = GrpcWanted {
-            request,
+            request: StreamRequest::Grpc(request),
             address: head.address,
             connect_timeout: head.connect_timeout,
             only: Some(&self.arguments),

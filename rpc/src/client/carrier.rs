@@ -16,7 +16,7 @@ use super::connector::Connector;
 use super::lanes::Group;
 use crate::alarm::{Alarm, is_known};
 use crate::buffers::Input;
-use crate::stream::wake_all;
+use crate::wakes::Wakes;
 
 /// A connection shared by those who call over it and by its [`Driver`].
 pub(crate) trait Carrier: Send + Sync + 'static {
@@ -43,6 +43,9 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     /// Hands out what the connection has to tell, and collects whom to wake.
     fn take_events(&self, state: &mut Self::State, wake: &mut Vec<Waker>) -> Leave;
+
+    /// Does what events have led to and is not to be done under the lock.
+    fn run_errands(self: &Arc<Self>, _connector: &dyn Connector) {}
 
     /// The driver is gone, and the socket with it.
     fn abandon(&self, now: Instant);
@@ -83,7 +86,7 @@ pub(crate) struct Driver<C: Carrier> {
     out: Transmit,
     alarm: Alarm<Box<dyn Timer>>,
     /// Callers to wake; empty between turns, kept for its memory.
-    wake: Vec<Waker>,
+    wake: Wakes,
     task: Option<Waker>,
     phase: Phase,
 }
@@ -116,7 +119,7 @@ impl<C: Carrier> Driver<C> {
             input: Input::new(),
             out: Transmit::new(),
             alarm,
-            wake: Vec::new(),
+            wake: Wakes::new(),
             task: None,
             phase: Phase::Moving,
         }
@@ -141,7 +144,7 @@ impl<C: Carrier> Driver<C> {
         if self.alarm.is_quiet(now) {
             state.release_memory();
             self.out.release();
-            self.wake = Vec::new();
+            self.wake.release_memory();
         }
         let due = state.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         // Writing can end a pause, and then nobody else would say that there is something to read.
@@ -151,7 +154,7 @@ impl<C: Carrier> Driver<C> {
             Read::Paused => matches!(state.read_demand(), Demand::Read | Demand::Receive),
         };
         drop(state);
-        if goes_on {
+        if goes_on || !self.wake.is_empty() {
             cx.waker().wake_by_ref();
         }
         self.carrier.rest();
@@ -161,6 +164,7 @@ impl<C: Carrier> Driver<C> {
 
     /// Tells callers where to reach this task, and does what is due.
     fn begin(&mut self, now: Instant, cx: &Context<'_>) {
+        self.wake.begin_turn();
         let carrier = Arc::clone(&self.carrier);
         let known = is_known(self.task.as_ref(), cx);
         carrier.begin_turn((!known).then(|| cx.waker()));
@@ -233,14 +237,15 @@ impl<C: Carrier> Driver<C> {
 
     /// Hands out what the connection has, and wakes those who wait for it without the lock.
     fn deliver(&mut self, mut state: MutexGuard<'_, C::State>) {
-        let leave = self.carrier.take_events(&mut state, &mut self.wake);
+        let leave = self.carrier.take_events(&mut state, self.wake.waiting());
         drop(state);
+        self.carrier.run_errands(&*self.connector);
         if leave == Leave::Yes
             && let Some(group) = self.group.upgrade()
         {
             group.remove(&self.carrier);
         }
-        wake_all(self.wake.drain(..));
+        self.wake.wake();
     }
 }
 
@@ -248,7 +253,8 @@ impl<C: Carrier> Future for Driver<C> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.phase == Phase::Moving && self.carrier.is_told() {
+        // With tasks left to wake, this turn comes behind those that were woken anyway.
+        if self.phase == Phase::Moving && self.wake.is_empty() && self.carrier.is_told() {
             self.phase = Phase::Gathering;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -266,6 +272,7 @@ impl<C: Carrier> Drop for Driver<C> {
         self.carrier.abandon(self.connector.now());
         let carrier = Arc::clone(&self.carrier);
         self.deliver(carrier.lock());
+        self.wake.wake_all();
     }
 }
 

@@ -8,6 +8,7 @@ mod connector;
 mod exchange;
 mod grpc;
 mod in_process;
+mod lane;
 mod lanes;
 mod mux;
 mod options;
@@ -19,6 +20,8 @@ mod results;
 mod route;
 mod stream_call;
 mod streams;
+mod tt_options;
+mod tt_streams;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,13 +37,13 @@ pub use pool::PoolOptions;
 pub use results::{CallResult, Oneway, Response};
 pub use stream_call::StreamCall;
 pub use streams::{BidiStream, ClientStream, ServerStream};
+pub use tt_options::{StreamPool, StreamTransport, TtStreamOptions};
 
 use crate::Error;
 use crate::server::Server;
 use crate::service::{Body, Message, Registration};
-use grpc::Grpc;
 use options::Tags;
-use route::Route;
+use route::{Route, StreamRoute};
 
 /// Makes calls. Cheap to clone; clones share their connections.
 ///
@@ -72,7 +75,7 @@ pub(crate) struct Inner {
     streaming: StreamOptions,
     route: Route,
     /// The way of streams. A client of its own process has none.
-    streams: Option<Arc<Grpc>>,
+    streams: Option<StreamRoute>,
 }
 
 impl Client {
@@ -159,10 +162,11 @@ impl Client {
         &self.inner.address
     }
 
-    /// Connections that wait for their next call. Multiplexed clients have none: theirs are never idle for anybody.
+    /// Connections that wait for their next call or stream. Those that are shared do not: they are never idle for anybody.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
-        self.inner.route.idle()
+        let streams = self.inner.streams.as_ref().map_or(0, |streams| streams.pool().idle());
+        self.inner.route.idle() + streams
     }
 }
 

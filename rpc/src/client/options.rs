@@ -6,10 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kitewire_proto::http2;
-use kitewire_proto::{Switch, grpc};
+use kitewire_proto::{GoDuration, Switch, grpc};
 use kitewire_runtime::Address;
-
-use crate::text::GoDuration;
 
 /// What all streams of a client have in common. For one stream, [`StreamCall`](crate::StreamCall) sets it otherwise.
 ///
@@ -37,12 +35,12 @@ use crate::text::GoDuration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamOptions {
-    /// How long a stream may take, from its opening to its end; the server is told. Zero means for ever, as does
-    /// `None`, the default.
+    /// How long a stream may take, from its opening to its end; over gRPC the server is told. Zero means for ever, as
+    /// does `None`, the default.
     pub timeout: Option<Duration>,
     /// How long one message may be waited for. Default: for ever.
     pub recv_timeout: Option<RecvTimeout>,
-    /// Whether messages are sent compressed. Answers are taken either way. Default off.
+    /// Whether messages are sent compressed over gRPC. Answers are taken either way. Default off.
     pub gzip: Switch,
 }
 
@@ -82,7 +80,7 @@ impl StreamOptions {
 /// How long one message of a stream may be waited for, and what happens then. Kitex's `RecvTimeoutConfig`.
 ///
 /// A `recv` that has waited so long fails with [`Code::RECV_DEADLINE_EXCEEDED`](crate::Code::RECV_DEADLINE_EXCEEDED),
-/// and the stream is cancelled. With [`Self::keep_remote`] the stream goes on, and the next `recv` waits anew; no
+/// over TTHeader with exception 12014, and the stream is cancelled. With [`Self::keep_remote`] the stream goes on, and the next `recv` waits anew; no
 /// message is lost in between.
 ///
 /// ```

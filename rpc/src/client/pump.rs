@@ -14,7 +14,7 @@ use kitewire_proto::grpc::{self, Connection};
 use kitewire_proto::{Demand, Instant, Transmit};
 
 use super::in_process::hand_over;
-use crate::server::{Budget, Engine, GrpcServing, Link, Shared};
+use crate::server::{Budget, Engine, Link, Shared, StreamServing};
 use crate::stream::{self, Hub, Pump as _, Ran, Side, wake_all};
 
 /// Both ends of a connection, and the handler behind it.
@@ -31,14 +31,14 @@ struct Stirred {
 }
 
 struct Ends {
-    serving: GrpcServing,
+    serving: StreamServing,
     handlers: Vec<Background>,
     requests: BytesMut,
     answers: BytesMut,
     out: Transmit,
 }
 
-type Background = <GrpcServing as Engine>::Background;
+type Background = <StreamServing as Engine>::Background;
 
 impl Pump {
     pub(crate) fn new(config: &Arc<grpc::Config>, server: &Arc<Shared>) -> Arc<Self> {
@@ -49,7 +49,7 @@ impl Pump {
             client,
         });
         let link = Arc::new(Link::new(Arc::clone(server), None));
-        let mut serving = GrpcServing::new(&link, now);
+        let mut serving = StreamServing::grpc(&link, now);
         serving.adopt(&Waker::from(Arc::clone(&stirred)));
         Arc::new(Self {
             server: Arc::clone(server),
@@ -80,7 +80,7 @@ impl Pump {
         for _ in 0..MAX_TURNS {
             self.stirred.yes.store(false, Ordering::Release);
             let moved = ends.turn(&self.stirred.client, self.now(), &mut cx);
-            if !moved && !self.is_stirred() {
+            if !moved && !ends.serving.has_more() && !self.is_stirred() {
                 return Ran::Dry;
             }
         }

@@ -10,10 +10,12 @@ use kitewire_runtime::Timer;
 use super::connector::Connector;
 use super::grpc::{Grpc, GrpcCall};
 use super::in_process::{DirectCall, InProcess};
+use super::lane::LanePool;
 use super::lanes::{Dialling, Found, Lanes};
 use super::mux::MuxConnection;
 use super::pooled::{Pooled, PooledCall, Retried};
 use super::request::CallHead;
+use super::tt_streams::TtStreams;
 use crate::Error;
 
 /// How a client makes its calls.
@@ -22,6 +24,12 @@ pub(crate) enum Route {
     Multiplexed(Lanes<MuxConnection>, Arc<dyn Connector>),
     Grpc(Arc<Grpc>),
     InProcess(InProcess),
+}
+
+/// How a client makes its streams.
+pub(crate) enum StreamRoute {
+    Grpc(Arc<Grpc>),
+    TtHeader(TtStreams),
 }
 
 /// One call on its way, without the types of its arguments and result.
@@ -100,6 +108,15 @@ impl Route {
         match self {
             Self::Pooled(pooled, _) => pooled.idle(),
             Self::Multiplexed(..) | Self::Grpc(_) | Self::InProcess(_) => 0,
+        }
+    }
+}
+
+impl StreamRoute {
+    pub(crate) fn pool(&self) -> &LanePool {
+        match self {
+            Self::Grpc(grpc) => grpc.pool(),
+            Self::TtHeader(streams) => streams.pool(),
         }
     }
 }

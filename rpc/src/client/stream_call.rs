@@ -1,6 +1,7 @@
 //! A stream of a client that is about to be opened: its options, and the future that opens it.
 
-use std::borrow::Cow;
+mod wish;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,20 +9,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo};
-use kitewire_proto::{EncodeBody, Instant, Output, Switch, grpc};
+use kitewire_proto::dispatch::{MethodKind, ServiceInfo};
+use kitewire_proto::{EncodeBody, Instant, Output, Switch};
 use kitewire_runtime::Address;
 
-use super::call_options::CallOptions;
-use super::grpc::{Begun, NotOpened, Opening, Wanted};
-use super::in_process::InProcess;
+use super::Client;
+use super::lane::Opening;
 use super::options::RecvTimeout;
 use super::route::Route;
 use super::streams::Opened;
-use super::{CONNECT_TIMEOUT, Client, mismatch};
 use crate::service::Message;
-use crate::stream::{Place, Stream};
+use crate::stream::Stream;
 use crate::{Call, Error};
+use wish::Wish;
 
 /// A stream that is about to be opened. Await it, after setting what this one stream needs otherwise than its client.
 ///
@@ -66,18 +66,6 @@ pub struct StreamCall<'a, S> {
     stage: Stage,
 }
 
-/// What is to be opened, and how.
-struct Wish<'a> {
-    client: &'a Client,
-    service: &'static ServiceInfo,
-    method: Option<&'static MethodInfo>,
-    kind: MethodKind,
-    /// The one request, where there is only one.
-    request: Option<Box<dyn EncodeBody + Send>>,
-    options: CallOptions,
-    recv_timeout: Option<RecvTimeout>,
-}
-
 enum Stage {
     Fresh,
     Opening(Opening),
@@ -103,15 +91,7 @@ impl<'a, S> StreamCall<'a, S> {
         open: fn(Opened) -> S,
     ) -> Self {
         Self {
-            wish: Wish {
-                client,
-                service,
-                method: service.methods.get(method),
-                kind,
-                request,
-                options: CallOptions::default(),
-                recv_timeout: None,
-            },
+            wish: Wish::new(client, (service, method, kind), request),
             open,
             deadline: None,
             stage: Stage::Fresh,
@@ -119,8 +99,8 @@ impl<'a, S> StreamCall<'a, S> {
     }
 
     /// How long the stream may take, from now to its end, in place of the client's
-    /// [option](crate::StreamOptions::timeout); zero means for ever. The server is told. When it is over, both halves
-    /// fail with code 4.
+    /// [option](crate::StreamOptions::timeout); zero means for ever. When it is over, both halves fail with code 4. Over
+    /// gRPC the server is told how long it is, over TTHeader that it is over.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.wish.options.timeout = Some(timeout);
         self
@@ -138,9 +118,9 @@ impl<'a, S> StreamCall<'a, S> {
         self
     }
 
-    /// Sends metadata in front of the first message. The value of a key that ends in `-bin` is any bytes. With metadata
-    /// that cannot be sent, opening the stream fails with
-    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest).
+    /// Sends metadata in front of the first message. The value of a key that ends in `-bin` is any bytes. Over TTHeader it
+    /// travels as entries of the stream's header, a key that repeats with its last value. With metadata that cannot be
+    /// sent, opening the stream fails with [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest).
     pub fn metadata(mut self, key: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         self.wish.options.append_metadata(key.as_ref(), value.as_ref());
         self
@@ -158,10 +138,17 @@ impl<'a, S> StreamCall<'a, S> {
         self
     }
 
-    /// Hands on the metainfo of the call being served, by the hop rule: persistent values go on, transient ones do not.
-    /// Tells the server which method is being served, too. Values already set for this stream stay.
+    /// Makes the stream a part of the call being served.
+    ///
+    /// It hands on that call's metainfo, by the hop rule: persistent values go on, transient ones do not; values already
+    /// set for this stream stay. Over gRPC the server is told which method is being served, too.
+    ///
+    /// And if that call is a stream over gRPC or TTHeader, this one ends with it at the latest: when the caller gives up,
+    /// the connection is lost or the handler returns, this stream is cancelled at once, with that reason. Over TTHeader
+    /// the server is told it, and the way that it has come. If nobody waits for the call's answer any more, the stream is
+    /// not opened: that fails as after a timeout.
     pub fn forward(mut self, incoming: &Call) -> Self {
-        self.wish.options.forward(incoming);
+        self.wish.forward(incoming);
         self
     }
 
@@ -171,7 +158,7 @@ impl<'a, S> StreamCall<'a, S> {
         self
     }
 
-    /// Whether messages are sent compressed, in place of the client's [option](crate::StreamOptions::gzip).
+    /// Whether messages are sent compressed over gRPC, in place of the client's [option](crate::StreamOptions::gzip).
     pub fn gzip(mut self, switch: Switch) -> Self {
         self.wish.options.set_gzip(switch);
         self
@@ -189,139 +176,34 @@ impl<'a, S> StreamCall<'a, S> {
             match &mut self.stage {
                 Stage::Fresh => {
                     self.wish.check()?;
-                    let client = &self.wish.client.inner;
-                    self.deadline = self.wish.timeout().map(|timeout| client.route.now() + timeout);
-                    self.stage = match &client.route {
+                    if let Poll::Ready(orphaned) = self.wish.poll_orphaned(cx) {
+                        return Poll::Ready(Err(orphaned));
+                    }
+                    let route = &self.wish.client().route;
+                    self.deadline = self.wish.timeout().map(|timeout| route.now() + timeout);
+                    self.stage = match route {
                         Route::InProcess(direct) => Stage::Sending(self.wish.open_in_process(direct, self.deadline)?),
                         _ => Stage::Opening(Opening::new()),
                     };
                 }
                 Stage::Opening(opening) => {
-                    let stream = ready!(self.wish.poll_begin(opening, self.deadline, cx))?;
-                    self.stage = Stage::Sending(stream);
+                    if let Poll::Ready(begun) = self.wish.poll_begin(opening, self.deadline, cx) {
+                        self.stage = Stage::Sending(begun?);
+                        continue;
+                    }
+                    return self.wish.poll_orphaned(cx).map(Err);
                 }
                 Stage::Sending(stream) => {
-                    if let Some(request) = &self.wish.request {
-                        let sent = ready!(stream.poll(|hub| hub.poll_send(stream.id(), cx, &**request)));
+                    if let Some(request) = self.wish.request() {
+                        let sent = ready!(stream.poll(|hub| hub.poll_send(stream.key(), cx, request)));
                         sent.map_err(|error| stream.placed(error))?;
                         stream.close_send();
                     }
                     let stream = Arc::clone(stream);
-                    return Poll::Ready(Ok((self.open)(self.wish.opened(stream))));
+                    return Poll::Ready(Ok((self.open)(self.wish.opened(stream, self.deadline))));
                 }
                 Stage::Over => return Poll::Pending,
             }
-        }
-    }
-}
-
-impl Wish<'_> {
-    /// Whether the stream can be opened at all.
-    fn check(&mut self) -> Result<(), Error> {
-        if let Some(error) = self.options.take_problem() {
-            return Err(error);
-        }
-        match self.method.map(|method| method.kind) {
-            Some(kind) if kind == self.kind => Ok(()),
-            Some(_) => Err(mismatch("not a streaming method", self.service, self.method)),
-            None => Err(mismatch("non-existent method", self.service, None)),
-        }
-    }
-
-    fn poll_begin(
-        &self,
-        opening: &mut Opening,
-        deadline: Option<Instant>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Arc<Stream>, Error>> {
-        let client = &*self.client.inner;
-        let Some(grpc) = &client.streams else {
-            return Poll::Pending;
-        };
-        let authority = grpc.authority(self.options.address.as_ref());
-        let connect_timeout = self.options.connect_timeout.or(client.connect_timeout);
-        let wanted = Wanted {
-            request: self.request(&authority, deadline),
-            address: self.address(),
-            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-            only: None,
-        };
-        opening.poll(grpc, &wanted, cx).map(|begun| match begun {
-            Ok(Begun { lane, id, .. }) => {
-                let place = self.named(Some(self.address().clone()));
-                Ok(Stream::new(Arc::clone(lane.hub()), id, Some(place)))
-            }
-            Err(error) => Err(error.into_error(self.to(), self.method(), self.address())),
-        })
-    }
-
-    /// Opens the stream to a service of this process.
-    fn open_in_process(&self, direct: &InProcess, deadline: Option<Instant>) -> Result<Arc<Stream>, Error> {
-        let pump = direct.pump();
-        let request = self.request(&self.service.name, deadline);
-        let opened = pump.client().lock().connection.open(pump.now(), &request);
-        let refused = |error| NotOpened::of(error).into_error(self.to(), self.method(), self.address());
-        let id = opened.map_err(refused)?;
-        let hub = Arc::clone(pump.client());
-        Ok(Stream::pumped(hub, id, Some(self.named(None)), Some(pump)))
-    }
-
-    fn request<'a>(&'a self, authority: &'a str, deadline: Option<Instant>) -> grpc::Request<'a> {
-        let (client, options) = (&*self.client.inner, &self.options);
-        let (service, method) = (&*self.service.name, self.method());
-        grpc::Request {
-            authority: options.url_host(client).unwrap_or(authority),
-            deadline,
-            gzip: options.gzip().unwrap_or(client.streaming.gzip),
-            metadata: options.metadata().fields(),
-            meta: &options.meta,
-            names: options.names(client, method),
-            ..grpc::Request::new(&self.service.package, service, method, self.service.codec, self.kind)
-        }
-    }
-
-    fn opened(&mut self, stream: Arc<Stream>) -> Opened {
-        let client = &*self.client.inner;
-        let recv_timeout = self.recv_timeout.or(client.streaming.recv_timeout);
-        let recv_timeout = recv_timeout.filter(|timeout| !timeout.timeout().is_zero());
-        Opened {
-            stream,
-            tags: self.options.take_tags(&client.tags),
-            // Where there is no runtime, there is no timer.
-            recv_timeout: recv_timeout.zip(client.streams.as_ref().map(|grpc| Arc::clone(grpc.connector()))),
-        }
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        let timeout = self.options.timeout.or(self.client.inner.streaming.timeout);
-        timeout.filter(|timeout| !timeout.is_zero())
-    }
-
-    fn address(&self) -> &Address {
-        self.options.address.as_ref().unwrap_or(&self.client.inner.address)
-    }
-
-    /// Who is called, for texts.
-    fn to(&self) -> &str {
-        match &*self.client.inner.destination {
-            "" => &self.service.name,
-            name => name,
-        }
-    }
-
-    fn method(&self) -> &'static str {
-        self.method.map_or("", |method| &*method.name)
-    }
-
-    fn named(&self, peer: Option<Address>) -> Place {
-        let destination = &self.client.inner.destination;
-        Place {
-            service: match &**destination {
-                "" => self.service.name.clone(),
-                name => Cow::Owned(name.to_owned()),
-            },
-            method: Cow::Borrowed(self.method()),
-            peer,
         }
     }
 }
@@ -343,7 +225,7 @@ impl<S> Unpin for StreamCall<'_, S> {}
 impl<S> fmt::Debug for StreamCall<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamCall")
-            .field("service", &self.wish.service.name)
+            .field("service", &self.wish.service())
             .field("method", &self.wish.method())
             .finish_non_exhaustive()
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use kitewire_proto::Instant;
+use kitewire_proto::ttstream::Exception;
 use kitewire_proto::wire::grpc::{Code, Status};
 use kitewire_runtime::{Address, Timer};
 
@@ -13,12 +14,13 @@ use super::connector::Connector;
 use super::options::{RecvTimeout, Tags};
 use crate::service::Message;
 use crate::stream::{Patience, Stream};
-use crate::{Error, Metadata, Receiver, Sender, error};
+use crate::{Error, Metadata, Receiver, Sender, Transport, error};
 
 /// What a stream is made of, whatever its kind.
 pub(super) struct Opened {
     pub(super) stream: Arc<Stream>,
     pub(super) tags: Tags,
+    pub(super) deadline: Option<Instant>,
     pub(super) recv_timeout: Option<(RecvTimeout, Arc<dyn Connector>)>,
 }
 
@@ -26,6 +28,17 @@ pub(super) struct Opened {
 struct Common {
     stream: Arc<Stream>,
     tags: Tags,
+}
+
+impl Common {
+    /// The stream has ended well, without the one answer that it should have.
+    #[cold]
+    fn no_answer(&self) -> Error {
+        self.stream.placed(match self.stream.hub().transport() {
+            Transport::Grpc => error::stream_is_done(),
+            _ => Error::protocol("EOF"),
+        })
+    }
 }
 
 impl Opened {
@@ -37,6 +50,7 @@ impl Opened {
                 stream: Arc::clone(&self.stream),
                 timer: Mutex::default(),
                 due: None,
+                deadline: self.deadline.unwrap_or(Instant::FAR_FUTURE),
             }) as Box<dyn Patience>
         });
         let receiver = Receiver::of::<M>(Arc::clone(&self.stream), patience);
@@ -80,6 +94,8 @@ impl Opened {
 pub struct ClientStream<Req, Resp> {
     out: Sender<Req>,
     input: Receiver<Resp>,
+    /// The answer, as long as its end is waited for.
+    answer: Option<Resp>,
     common: Common,
 }
 
@@ -91,7 +107,12 @@ impl<Req, Resp> ClientStream<Req, Resp> {
     {
         let out = Sender::of::<A>(Arc::clone(&opened.stream));
         let (common, input) = opened.split::<R>();
-        Self { out, input, common }
+        Self {
+            out,
+            input,
+            answer: None,
+            common,
+        }
     }
 
     /// As [`Sender::send`].
@@ -109,10 +130,12 @@ impl<Req, Resp> ClientStream<Req, Resp> {
     /// The call failed.
     pub async fn finish(&mut self) -> Result<Resp, Error> {
         self.out.close();
-        match self.input.recv().await? {
-            Some(answer) => Ok(answer),
-            None => Err(self.common.stream.placed(error::stream_is_done())),
+        if self.answer.is_none() {
+            self.answer = self.input.recv().await?;
         }
+        // Over TTHeader the end comes by itself, and may be an error. Kitex does not mind more than one answer.
+        while self.input.recv().await?.is_some() {}
+        self.answer.take().ok_or_else(|| self.common.no_answer())
     }
 }
 
@@ -243,8 +266,8 @@ macro_rules! common {
                 self.input.trailer()
             }
 
-            /// Gives the stream up, if it is not over: it is reset, and both directions fail with code 1, `context
-            /// canceled`, from now on.
+            /// Gives the stream up, if it is not over: it is reset, and both directions fail with code 1 from now on. Over
+            /// TTHeader that is exception 12007, and messages that have come in before can still be received.
             pub fn cancel(&mut self) {
                 self.common.stream.give_up();
             }
@@ -265,7 +288,7 @@ macro_rules! common {
         impl<$($message),+> fmt::Debug for $stream<$($message),+> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($stream))
-                    .field("stream", &self.common.stream.id())
+                    .field("stream", &self.common.stream.key())
                     .field("peer", &self.peer())
                     .finish_non_exhaustive()
             }
@@ -286,6 +309,8 @@ struct RecvWait {
     timer: Mutex<Option<Box<dyn Timer>>>,
     /// The end of the present wait, once it has begun to wait.
     due: Option<Instant>,
+    /// The end of the stream.
+    deadline: Instant,
 }
 
 impl Patience for RecvWait {
@@ -301,14 +326,30 @@ impl Patience for RecvWait {
             self.due = Some(due);
             timer.arm(due);
         }
+        if self.due.is_some_and(|due| due >= self.deadline) {
+            // The stream ends first, and whoever waits is woken.
+            return Poll::Pending;
+        }
         timer.poll_expired(cx).map(|()| {
             self.due = None;
-            let text = format!("stream Recv timeout, timeout config={}", self.timeout);
-            let status = Status::new(Code::RECV_DEADLINE_EXCEEDED, text);
-            if self.timeout.cancels_remote() {
-                self.stream.end_with(status.clone());
+            let cancels = self.timeout.cancels_remote();
+            match self.stream.hub().transport() {
+                Transport::Grpc => {
+                    let text = format!("stream Recv timeout, timeout config={}", self.timeout);
+                    let status = Status::new(Code::RECV_DEADLINE_EXCEEDED, text);
+                    if cancels {
+                        self.stream.end_with(status.clone());
+                    }
+                    status.into()
+                }
+                _ => {
+                    let exception = Exception::recv_timeout(self.timeout);
+                    if cancels {
+                        self.stream.end_with(exception.clone());
+                    }
+                    exception.into()
+                }
             }
-            status.into()
         })
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use kitewire_proto::GoDuration;
+
 use super::grpc::{Origin, is_connection_error};
 use super::{Error, Repr};
-use crate::text::GoDuration;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +43,7 @@ impl fmt::Display for Error {
                     false => status.fmt(f),
                 }
             }
+            Repr::Stream(failure) => failure.exception().fmt(f),
             Repr::Business(status, _) => write!(f, "biz error: code={}, msg={}", status.code, status.message),
             Repr::MissingResult if place.method.is_empty() => f.write_str("missing result"),
             Repr::MissingResult => write!(f, "missing result of {}.{}", place.service, place.method),

@@ -76,6 +76,7 @@ impl Error {
             Repr::Connect(_) | Repr::Call(CallError::Closed(_)) => Code::UNAVAILABLE,
             Repr::Busy => Code::RESOURCE_EXHAUSTED,
             Repr::Message(_, codec) => undecodable(*codec),
+            Repr::Stream(failure) => failure.code(),
             _ => Code::INTERNAL,
         }
     }

@@ -1,4 +1,5 @@
 use kitewire_proto::DecodeErrorKind;
+use kitewire_proto::ttstream::{Class, Ending, Exception, Side};
 use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 
 use super::*;
@@ -123,4 +124,94 @@ fn codes_decide_the_kind() {
         Error::connect(io::ErrorKind::ConnectionRefused.into()).code(),
         Code::UNAVAILABLE
     );
+}
+
+#[test]
+fn exceptions_of_streams_have_their_kinds_and_codes() {
+    let remote = Exception {
+        remote: Some(ExceptionType::UNKNOWN_METHOD),
+        ..Exception::new(12001, Class::Application, "unknown method m")
+    };
+    let row = |code, class, kind, grpc| (Exception::new(code, class, "t"), kind, grpc);
+    let rows = [
+        (remote.clone(), ErrorKind::Remote, 1),
+        row(12001, Class::Application, ErrorKind::Remote, 6),
+        row(12002, Class::Protocol, ErrorKind::Protocol, 13),
+        row(12003, Class::Protocol, ErrorKind::Protocol, 13),
+        row(12004, Class::Protocol, ErrorKind::Protocol, 13),
+        row(12005, Class::Protocol, ErrorKind::Protocol, 13),
+        row(12006, Class::Protocol, ErrorKind::Transport, 14),
+        row(12007, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12009, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12010, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12011, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12012, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12013, Class::Canceled, ErrorKind::Cancelled, 1),
+        // The class belongs to the side that shows it: these are timeouts where the timer was.
+        row(12014, Class::Timeout, ErrorKind::Timeout, 17),
+        row(12015, Class::Timeout, ErrorKind::Timeout, 4),
+        row(12014, Class::Canceled, ErrorKind::Cancelled, 1),
+        row(12015, Class::Canceled, ErrorKind::Cancelled, 1),
+        // A peer may send any number.
+        row(99, Class::Canceled, ErrorKind::Cancelled, 1),
+    ];
+    for (exception, kind, grpc) in rows {
+        let error = Error::from(exception.clone());
+        assert_eq!((error.kind(), error.code()), (kind, Code(grpc)), "{exception:?}");
+        assert_eq!(error.stream_exception(), Some(&exception));
+        assert_eq!(error.to_string(), exception.to_string());
+        assert_eq!(error.exception().is_some(), kind == ErrorKind::Remote);
+        assert_eq!(error.is_timeout(), kind == ErrorKind::Timeout);
+    }
+    let error = Error::from(remote);
+    let told = error
+        .exception()
+        .map(|exception| (exception.kind, exception.to_string()));
+    assert_eq!(
+        told,
+        Some((ExceptionType::UNKNOWN_METHOD, "unknown method m".to_owned()))
+    );
+    assert_eq!(Error::new("x").stream_exception(), None);
+}
+
+#[test]
+fn what_a_handlers_error_becomes_over_ttheader() {
+    let canceled = Exception::new(12012, Class::Canceled, "canceled by business handler returning");
+    let undecodable = DecodeError::new(DecodeErrorKind::MissingField, 3);
+    let upstream = Outcome::from(Status::new(Code::NOT_FOUND, "gone"));
+    let rows = [
+        (Error::new("mock error"), "mock error"),
+        (Error::status(Code(17), "late"), "rpc error: code = 17 desc = late"),
+        (Error::from_stream(&upstream), "rpc error: code = 5 desc = gone"),
+        (Error::application(ExceptionType(1204), "special"), "special"),
+        (Error::deadline_exceeded(), "context deadline exceeded"),
+        (
+            Error::message(undecodable, Codec::Thrift),
+            "required field is not set at offset 3",
+        ),
+        (
+            Error::from(canceled.on(Side::Client)),
+            "[ttstream error, code=12012] [client-side stream] canceled by business handler returning",
+        ),
+    ];
+    for (error, text) in rows {
+        let Ending::Exception(exception) = error.ending() else {
+            panic!("{error:?} is one")
+        };
+        assert_eq!(
+            exception.kind,
+            ExceptionType::INTERNAL_ERROR,
+            "as Kitex has it for everything"
+        );
+        assert_eq!(exception.to_string(), format!("biz error: {text}"));
+        if error.stream_exception().is_some() {
+            assert_eq!(told(&error), (13, format!("{text} [biz error]")), "over gRPC");
+        }
+    }
+    let business = Error::new(Error::business(7, "inside").with_extra("k", "v"));
+    let Ending::Business(status) = business.ending() else {
+        panic!("it counts wherever it is")
+    };
+    assert_eq!((status.code, &*status.message, status.extra.len()), (7, "inside", 1));
+    assert_eq!(Error::reply_empty().ending(), Ending::Ok);
 }

@@ -15,11 +15,11 @@ use kitewire_proto::{Demand, Disconnect, Instant, ServerConnection, Shutdown, Tr
 use kitewire_runtime::{Io, IoSlice, Runtime};
 
 use super::engine::{Budget, Engine};
-use super::grpc::GrpcServing;
 use super::link::Link;
 use super::plain::HttpServing;
 use super::serving::Serving;
 use super::shared::{Shared, Stop};
+use super::streams::StreamServing;
 use crate::alarm::{Alarm, is_known};
 use crate::buffers::Input;
 
@@ -36,8 +36,8 @@ enum Speaks {
     PingPong(Serving),
     /// HTTP/1.
     Http(Box<HttpServing>),
-    /// HTTP/2.
-    Grpc(Box<GrpcServing>),
+    /// HTTP/2, or streams over TTHeader.
+    Streams(Box<StreamServing>),
 }
 
 /// Everything about the connection that does not depend on what it speaks.
@@ -53,7 +53,7 @@ struct Line<R: Runtime> {
     /// This task, as others know it.
     task: Option<Waker>,
     phase: Phase,
-    /// The first bytes may still turn out to be HTTP.
+    /// The first bytes may still turn out to be HTTP, or streams over TTHeader.
     undecided: bool,
 }
 
@@ -72,14 +72,14 @@ enum Phase {
 /// Another engine that a connection goes on with.
 enum Other {
     Http(Box<HttpServing>),
-    Grpc(Box<GrpcServing>),
+    Streams(Box<StreamServing>),
 }
 
 /// What a try to read led to.
 enum Read {
     Progress,
     Waiting,
-    /// The first bytes are HTTP.
+    /// The first bytes are something else than was thought.
     Other(Other),
 }
 
@@ -128,7 +128,7 @@ impl Speaks {
     fn is_called(&self) -> bool {
         match self {
             Self::PingPong(_) | Self::Http(_) => false,
-            Self::Grpc(serving) => serving.is_called(),
+            Self::Streams(serving) => serving.is_called(),
         }
     }
 }
@@ -164,7 +164,7 @@ impl<R: Runtime> Line<R> {
         if engine.is_drained() && !(more && engine.closed().is_none()) {
             return Turn::Over(self.end(engine, now, cx));
         }
-        if more {
+        if more || engine.has_more() {
             cx.waker().wake_by_ref();
         }
         engine.rest();
@@ -238,7 +238,7 @@ impl<R: Runtime> Line<R> {
         Read::Progress
     }
 
-    /// What to go on with if the first bytes are HTTP, those taken in.
+    /// What to go on with if the first bytes are not ping-pong, those taken in.
     fn recognise(&mut self, now: Instant) -> Option<Other> {
         let Detection::Protocol(protocol) = detect(&self.input.bytes) else {
             return None;
@@ -250,13 +250,16 @@ impl<R: Runtime> Line<R> {
                 self.begin(&mut *serving, now);
                 Some(Other::Http(serving))
             }
-            Protocol::Http2 => {
-                let mut serving = Box::new(GrpcServing::new(&self.link, now));
-                self.begin(&mut *serving, now);
-                Some(Other::Grpc(serving))
-            }
-            _ => None,
+            Protocol::Http2 => Some(self.begin_streams(StreamServing::grpc(&self.link, now), now)),
+            Protocol::TtHeaderStreaming => Some(self.begin_streams(StreamServing::tt_header(&self.link, now), now)),
+            Protocol::PingPong => None,
         }
+    }
+
+    fn begin_streams(&mut self, serving: StreamServing, now: Instant) -> Other {
+        let mut serving = Box::new(serving);
+        self.begin(&mut *serving, now);
+        Other::Streams(serving)
     }
 
     /// Hands the connection to another engine, with what has been read.
@@ -350,12 +353,12 @@ impl<R: Runtime> Future for Driver<R> {
             let turn = match &mut this.speaks {
                 Speaks::PingPong(serving) => this.line.turn(serving, cx),
                 Speaks::Http(serving) => this.line.turn(&mut **serving, cx),
-                Speaks::Grpc(serving) => this.line.turn(&mut **serving, cx),
+                Speaks::Streams(serving) => this.line.turn(&mut **serving, cx),
             };
             match turn {
                 Turn::Over(poll) => return poll,
                 Turn::Other(Other::Http(serving)) => this.speaks = Speaks::Http(serving),
-                Turn::Other(Other::Grpc(serving)) => this.speaks = Speaks::Grpc(serving),
+                Turn::Other(Other::Streams(serving)) => this.speaks = Speaks::Streams(serving),
             }
         }
     }
@@ -369,7 +372,7 @@ impl<R: Runtime> Drop for Driver<R> {
         match &mut self.speaks {
             Speaks::PingPong(serving) => serving.abandon(None),
             Speaks::Http(serving) => serving.abandon(None),
-            Speaks::Grpc(serving) => serving.abandon(None),
+            Speaks::Streams(serving) => serving.abandon(None),
         }
         self.line.link.server().leave(self.line.key);
     }

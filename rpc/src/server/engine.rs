@@ -20,6 +20,11 @@ pub(crate) trait Engine {
     fn read_demand(&self) -> Demand;
     fn is_drained(&self) -> bool;
 
+    /// Whether a part of the work was left for the next turn.
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// Whom to wake from now on.
     fn adopt(&mut self, _task: &Waker) {}
 

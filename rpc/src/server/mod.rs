@@ -9,23 +9,24 @@ mod plain;
 mod serving;
 mod shared;
 mod spares;
+mod streams;
 
 use std::fmt;
 use std::sync::Arc;
 
 use kitewire_proto::dispatch::{RegistrationError, Services, ServicesBuilder, Strictness};
-use kitewire_proto::{Limits, Multiplex, ServerConfig, Switch};
+use kitewire_proto::{Limits, Multiplex, ServerConfig, Switch, ttstream};
 use kitewire_runtime::{Address, Listener, Runtime};
 
 pub use bound::{Bound, ServerHandle, Unfinished};
 pub(crate) use engine::{Budget, Engine};
 pub use grpc::GrpcConfig;
-pub(crate) use grpc::GrpcServing;
 pub(crate) use link::Link;
 pub use plain::{HttpHandler, PeerAddress};
 pub(crate) use serving::Serving;
 pub(crate) use shared::{Fixed, Shared};
 pub use shared::{Notice, ServerStats};
+pub(crate) use streams::StreamServing;
 
 use crate::service::{Registration, Unknown, UnknownHandler};
 use shared::Observer;
@@ -33,7 +34,7 @@ use shared::Observer;
 /// A server to be: services and settings, until [`Self::bind`] makes it listen.
 ///
 /// One port serves every service and every transport: bare, framed and TTHeader messages, Thrift and Protobuf, one call
-/// at a time or many at once, and gRPC, with streams. It answers plain HTTP requests too: see [`Self::http`].
+/// at a time or many at once, gRPC, and streams over gRPC or TTHeader. It answers plain HTTP requests too: see [`Self::http`].
 ///
 /// ```no_run
 /// # use kitewire::{Server, Registration, Runtime};
@@ -53,6 +54,7 @@ pub struct Server<R> {
     config: ServerConfig,
     plain: plain::Settings,
     grpc: GrpcConfig,
+    tt_streams: ttstream::Config,
 }
 
 impl Server<()> {
@@ -74,6 +76,7 @@ impl<R> Server<R> {
             config: ServerConfig::default(),
             plain: plain::Settings::new(),
             grpc: GrpcConfig::default(),
+            tt_streams: ttstream::Config::default(),
         }
     }
 
@@ -146,6 +149,7 @@ impl<R> Server<R> {
             config: self.config,
             plain,
             grpc: Arc::new(self.grpc.fix(http2)),
+            tt_streams: Arc::new(self.tt_streams),
             registered: self.registered,
             unknown: self.unknown,
             observer: self.observer,

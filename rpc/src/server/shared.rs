@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use kitewire_proto::dispatch::Services;
 use kitewire_proto::http2::ErrorCode;
-use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target, grpc};
+use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target, grpc, ttstream};
 use kitewire_runtime::Address;
 use slab::Slab;
 
@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) unknown: Option<Unknown>,
     pub(crate) plain: Option<Plain>,
     pub(crate) grpc: Arc<grpc::Config>,
+    pub(crate) tt_streams: Arc<ttstream::Config>,
     pub(crate) observer: Option<Observer>,
     pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
     /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
@@ -113,6 +114,7 @@ pub(crate) struct Fixed {
     pub(crate) unknown: Option<Unknown>,
     pub(crate) plain: Option<Plain>,
     pub(crate) grpc: Arc<grpc::Config>,
+    pub(crate) tt_streams: Arc<ttstream::Config>,
     pub(crate) observer: Option<Observer>,
 }
 
@@ -125,6 +127,7 @@ impl Shared {
             unknown: fixed.unknown,
             plain: fixed.plain,
             grpc: fixed.grpc,
+            tt_streams: fixed.tt_streams,
             observer: fixed.observer,
             clock: Box::new(clock),
             stop: AtomicU64::new(SERVING),
@@ -149,8 +152,8 @@ impl Shared {
         }
     }
 
-    /// The same for a call over gRPC.
-    pub(crate) fn grpc_method(&self, target: Target) -> Option<(&dyn Method, Dispatch)> {
+    /// The same for a stream, which every call over gRPC is.
+    pub(crate) fn stream_method(&self, target: Target) -> Option<(&dyn Method, Dispatch)> {
         match target {
             Target::Method(_) => self.method(target),
             Target::Unknown => Some((&*self.unknown.as_ref()?.stream, Dispatch::InPlace)),

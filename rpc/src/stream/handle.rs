@@ -1,27 +1,36 @@
 //! A call with streams, as its halves share it.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::grpc::Status;
 use kitewire_runtime::Address;
 
+use super::connection::StreamKey;
+use super::end::{Upstream, Verdict, handler_returned};
 use super::hub::{Hub, Side};
-use crate::{Error, Metadata};
+use super::tie::Tie;
+use crate::{Error, Metadata, Transport};
 
 /// One call of a [`Hub`], shared by its halves. For a client the last one of them releases the call; a server's call is
 /// released by the end of its handler.
 pub(crate) struct Stream {
     hub: Arc<Hub>,
-    id: StreamId,
+    key: StreamKey,
     /// Which call it is, for the errors of a client.
     place: Option<Place>,
     /// Where the connection has no driver.
     pump: Option<Arc<dyn Pump>>,
-    /// What a client has ended it with on its own account. Both halves fail with it from then on.
+    /// What a client has ended it with on its own account, where the connection does not know: over gRPC. Both halves
+    /// fail with it from then on.
     verdict: OnceLock<Status>,
+    /// To the call being served, where there is one.
+    tie: OnceLock<Arc<Tie>>,
+    /// The handler of a server's call has returned. Its peer may use the id for another stream from then on, which is
+    /// nothing to the halves that are left.
+    returned: AtomicBool,
     header: OnceLock<Metadata>,
     trailer: OnceLock<Metadata>,
 }
@@ -55,21 +64,42 @@ pub(crate) struct Place {
 }
 
 impl Stream {
-    pub(crate) fn new(hub: Arc<Hub>, id: StreamId, place: Option<Place>) -> Arc<Self> {
-        Self::pumped(hub, id, place, None)
+    pub(crate) fn new(hub: Arc<Hub>, key: impl Into<StreamKey>, place: Option<Place>) -> Arc<Self> {
+        Self::pumped(hub, key, place, None)
     }
 
     /// As [`Self::new`], for a call inside this process.
-    pub(crate) fn pumped(hub: Arc<Hub>, id: StreamId, place: Option<Place>, pump: Option<Arc<dyn Pump>>) -> Arc<Self> {
+    pub(crate) fn pumped(
+        hub: Arc<Hub>,
+        key: impl Into<StreamKey>,
+        place: Option<Place>,
+        pump: Option<Arc<dyn Pump>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hub,
-            id,
+            key: key.into(),
             place,
             pump,
             verdict: OnceLock::new(),
+            tie: OnceLock::new(),
+            returned: AtomicBool::new(false),
             header: OnceLock::new(),
             trailer: OnceLock::new(),
         })
+    }
+
+    /// The handler of a server's call has returned.
+    pub(super) fn retire(&self) {
+        self.returned.store(true, Ordering::Release);
+    }
+
+    /// Whether the handler of a server's call has returned, and with what its halves fail from then on.
+    #[inline]
+    pub(super) fn check_returned(&self) -> Result<(), Error> {
+        match self.returned.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(handler_returned()),
+        }
     }
 
     /// Polls for something of the connection.
@@ -107,8 +137,8 @@ impl Stream {
         &self.hub
     }
 
-    pub(crate) const fn id(&self) -> StreamId {
-        self.id
+    pub(crate) const fn key(&self) -> StreamKey {
+        self.key
     }
 
     /// The peer's header, once it was read by [`Hub::poll_header`].
@@ -119,17 +149,43 @@ impl Stream {
     /// What came with the end of the call; empty before it.
     pub(super) fn trailer(&self) -> &Metadata {
         if self.trailer.get().is_none()
-            && let Some(trailer) = self.hub.trailer(self.id)
+            && self.check_returned().is_ok()
+            && let Some(trailer) = self.hub.trailer(self.key)
         {
             return self.trailer.get_or_init(|| trailer);
         }
         self.trailer.get().unwrap_or(Metadata::none())
     }
 
+    /// Has the stream of a client end with the call being served. To be done once, when it is open.
+    pub(crate) fn hang_on(self: &Arc<Self>, tie: &Arc<Tie>) {
+        if self.tie.set(Arc::clone(tie)).is_ok() {
+            tie.bind(self);
+        }
+    }
+
     /// Cancels the call of a client. Both halves fail with `verdict` from now on.
-    pub(crate) fn end_with(&self, verdict: Status) {
-        let _ = self.verdict.set(verdict);
-        self.give_up();
+    pub(crate) fn end_with(&self, verdict: impl Into<Verdict>) {
+        match verdict.into() {
+            Verdict::Grpc(status) => {
+                let _ = self.verdict.set(status);
+                self.give_up();
+            }
+            Verdict::TtHeader(exception) => {
+                self.hub.cancel(self.key, &exception);
+                self.went_on();
+            }
+        }
+    }
+
+    /// The call is over that a client's stream hangs on.
+    pub(super) fn end_by(&self, upstream: &Upstream) {
+        if !self.hub.is_ended(self.key) {
+            self.end_with(match self.hub.transport() {
+                Transport::TtHeaderStream => Verdict::TtHeader(upstream.exception()),
+                _ => Verdict::Grpc(upstream.status()),
+            });
+        }
     }
 
     /// Where a client's call goes.
@@ -139,7 +195,7 @@ impl Stream {
 
     /// Says that a client sends no more.
     pub(crate) fn close_send(&self) {
-        self.hub.close_send(self.id);
+        self.hub.close_send(self.key);
         self.went_on();
     }
 
@@ -158,7 +214,7 @@ impl Stream {
     /// A client's half is dropped that has more to say or to hear, or the client has had enough.
     pub(crate) fn give_up(&self) {
         if self.hub.side() == Side::Client {
-            self.hub.give_up(self.id);
+            self.hub.give_up(self.key);
         }
         self.went_on();
     }
@@ -167,7 +223,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if self.hub.side() == Side::Client {
-            self.hub.release(self.id);
+            self.hub.release(self.key);
         }
         self.went_on();
     }
@@ -175,6 +231,6 @@ impl Drop for Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Stream").field("key", &self.key).finish_non_exhaustive()
     }
 }

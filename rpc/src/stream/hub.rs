@@ -1,4 +1,4 @@
-//! One gRPC connection, shared by its driver and by everybody who reads and writes the calls on it.
+//! One connection with streams, shared by its driver and by everybody who reads and writes the calls on it.
 //!
 //! Callers and handlers encode into the connection under its lock and decode out of it; a task of its own, the driver,
 //! moves the bytes. Only the first of them after a write wakes that task, and the task lets everybody who is ready go
@@ -17,16 +17,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use kitewire_proto::buf::SHARE_FROM;
-use kitewire_proto::grpc::{Connection, Event, Pull, SendError};
-use kitewire_proto::http2::StreamId;
-use kitewire_proto::wire::grpc::{Code, Outcome, Status};
-use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant, Shutdown};
+use kitewire_proto::wire::grpc::Outcome;
+use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant, Shutdown, ttstream};
 
+use super::connection::{Connection, Pulled, StreamKey};
+use super::end::SendError;
+use super::event::Event;
+use super::handle::Stream;
 use super::receiver::Decode;
-use super::watch::{Watch, Watches, wait, wait_also};
+use super::watch::{Watches, wait, wait_also};
 use crate::service::Received;
-use crate::{Error, Metadata, error};
+use crate::{Error, Metadata, Transport};
 
 /// A connection and whoever waits on it.
 pub(crate) struct Hub {
@@ -34,6 +35,7 @@ pub(crate) struct Hub {
     /// [`ASLEEP`], [`CALLED`] or [`AWAKE`]: whether the driver has to be woken. Only changed under the lock.
     driver: AtomicU8,
     side: Side,
+    transport: Transport,
     max_depth: u16,
 }
 
@@ -55,8 +57,10 @@ pub(crate) struct State {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection, side: Side, max_depth: u16) -> Arc<Self> {
+    pub(crate) fn new(connection: impl Into<Connection>, side: Side, max_depth: u16) -> Arc<Self> {
+        let connection = connection.into();
         Arc::new(Self {
+            transport: connection.transport(),
             state: Mutex::new(State {
                 connection,
                 watches: Watches::default(),
@@ -71,6 +75,21 @@ impl Hub {
 
     pub(crate) const fn side(&self) -> Side {
         self.side
+    }
+
+    /// What the halves of a server's call share.
+    pub(crate) fn serve(self: &Arc<Self>, key: StreamKey) -> Arc<Stream> {
+        let stream = Stream::new(Arc::clone(self), key, None);
+        // Ids are used again over TTHeader alone.
+        if self.transport == Transport::TtHeaderStream {
+            self.lock().watches.of(key).stream = Arc::downgrade(&stream);
+        }
+        stream
+    }
+
+    /// What carries the streams.
+    pub(crate) const fn transport(&self) -> Transport {
+        self.transport
     }
 
     pub(crate) const fn max_depth(&self) -> u16 {
@@ -138,38 +157,37 @@ impl Hub {
         state.task = None;
         // Changes nothing where the connection has already ended.
         state.connection.handle_disconnect(now, Disconnect::ReadFailed);
-        state.watches.notify_all(&mut wake);
+        let State {
+            connection, watches, ..
+        } = &mut *state;
+        watches.notify_all(connection, &mut wake);
         drop(state);
         wake_all(wake);
     }
 
     /// Pulls the next message of a call, and decodes it where it is, unless it is large.
-    pub(super) fn pull<T>(&self, state: &mut State, id: StreamId, decode: Decode<T>) -> Found<T> {
-        match state.connection.receiver(id) {
-            Err(_) => Found::Failed,
-            Ok(receiver) => match receiver.pull() {
-                Pull::Message(message) => {
-                    let bytes = message.bytes();
-                    if bytes.len() >= SHARE_FROM {
-                        return Found::Large(message.to_bytes());
-                    }
-                    let share = || Bytes::copy_from_slice(bytes);
-                    Found::Decoded(decode(Received::new(bytes, &share), self.max_depth))
-                }
-                Pull::Empty => Found::Nothing,
-                Pull::End => Found::End,
-                Pull::Failed => Found::Failed,
-            },
+    #[inline]
+    pub(super) fn pull<T>(&self, state: &mut State, key: StreamKey, decode: Decode<T>) -> Found<T> {
+        let pulled = state.connection.pull(key, |bytes| {
+            let share = || Bytes::copy_from_slice(bytes);
+            decode(Received::new(bytes, &share), self.max_depth)
+        });
+        match pulled {
+            Pulled::Read(decoded) => Found::Decoded(decoded),
+            Pulled::Large(bytes) => Found::Large(bytes),
+            Pulled::Empty => Found::Nothing,
+            Pulled::End => Found::End,
+            Pulled::Failed => Found::Failed,
         }
     }
 
     /// Takes the next message of a call. The outer error says that there will be none, the inner one that it could not
     /// be decoded.
-    pub(crate) fn poll_recv<T>(&self, id: StreamId, cx: &Context<'_>, decode: Decode<T>) -> Poll<Taken<T>> {
+    pub(crate) fn poll_recv<T>(&self, key: StreamKey, cx: &Context<'_>, decode: Decode<T>) -> Poll<Taken<T>> {
         let _stale;
         let mut state = self.lock();
         let paused = state.connection.read_demand() == Demand::Pause;
-        let found = self.pull(&mut state, id, decode);
+        let found = self.pull(&mut state, key, decode);
         Poll::Ready(match found {
             Found::Decoded(decoded) => {
                 self.taken(&mut state, paused);
@@ -184,14 +202,14 @@ impl Hub {
             Found::Nothing => {
                 // Part of a large message may have been moved off the stream.
                 self.taken(&mut state, paused);
-                _stale = wait(&mut state.watches.of(id).reading, cx);
+                _stale = wait(&mut state.watches.of(key).reading, cx);
                 return Poll::Pending;
             }
             Found::End => Ok(Ok(None)),
             Found::Failed => {
                 // That may be news to the connection, and to those who wait for its end.
                 self.tell(&mut state);
-                Err(self.failure(&mut state, id))
+                Err(state.connection.failure(key))
             }
         })
     }
@@ -199,142 +217,178 @@ impl Hub {
     /// Sends a message of a call, as soon as there is room.
     pub(crate) fn poll_send(
         &self,
-        id: StreamId,
+        key: StreamKey,
         cx: &Context<'_>,
         message: &dyn EncodeBody,
     ) -> Poll<Result<(), Error>> {
-        self.send(self.lock(), id, cx, message)
+        self.send(self.lock(), key, cx, message)
     }
 
     /// The same for the first message of a server's answer: its header goes in front.
     pub(crate) fn poll_send_first(
         &self,
-        id: StreamId,
+        key: StreamKey,
         cx: &Context<'_>,
         message: &dyn EncodeBody,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        if let Err(error) = self.begin_answer(&mut state, id) {
+        if let Err(error) = self.begin_answer(&mut state, key) {
             return Poll::Ready(Err(error));
         }
-        self.send(state, id, cx, message)
+        self.send(state, key, cx, message)
     }
 
     /// Says that a client sends no more on a call. A server says so with the end of the call.
-    pub(crate) fn close_send(&self, id: StreamId) {
+    pub(crate) fn close_send(&self, key: StreamKey) {
         let mut state = self.lock();
-        if self.side == Side::Client
-            && let Ok(mut sender) = state.connection.sender(id)
-            && sender.finish().is_ok()
-        {
+        if self.side == Side::Client && state.connection.close_send(key) {
             self.tell(&mut state);
         }
     }
 
     /// What the peer of a call began with: for a server at once.
-    pub(crate) fn poll_header(&self, id: StreamId, cx: &Context<'_>) -> Poll<Result<Metadata, Error>> {
+    pub(crate) fn poll_header(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<Metadata, Error>> {
         let _stale;
         let mut state = self.lock();
-        if let Some(header) = state.connection.header(id) {
-            return Poll::Ready(Ok(Metadata::received(header)));
+        if let Some(header) = state.connection.header(key) {
+            return Poll::Ready(Ok(header));
         }
-        let is_open = state.connection.receiver(id).is_ok();
-        match state.connection.outcome(id) {
-            // A response without a header is nothing but a trailer.
-            Some(_) if state.connection.trailer(id).is_some() => Poll::Ready(Ok(Metadata::new())),
-            None if is_open => {
-                _stale = wait(&mut state.watches.of(id).reading, cx);
+        match state.connection.is_ended(key) {
+            // An answer without a header is nothing but its end.
+            true if state.connection.trailer(key).is_some() => Poll::Ready(Ok(Metadata::new())),
+            false if state.connection.is_open(key) => {
+                _stale = wait(&mut state.watches.of(key).reading, cx);
                 Poll::Pending
             }
-            _ => Poll::Ready(Err(self.failure(&mut state, id))),
+            _ => Poll::Ready(Err(state.connection.failure(key))),
         }
     }
 
     /// What came with the end of a call, once it is there.
-    pub(crate) fn trailer(&self, id: StreamId) -> Option<Metadata> {
+    pub(crate) fn trailer(&self, key: StreamKey) -> Option<Metadata> {
         let state = self.lock();
-        state.connection.outcome(id)?;
-        state.connection.trailer(id).map(Metadata::received)
+        match state.connection.is_ended(key) {
+            true => state.connection.trailer(key),
+            false => None,
+        }
     }
 
-    /// How a call ended, once it has.
-    pub(crate) fn outcome(&self, id: StreamId) -> Option<Outcome> {
-        self.lock().connection.outcome(id).cloned()
+    /// How a call over gRPC ended, once it has.
+    pub(crate) fn outcome(&self, key: StreamKey) -> Option<Outcome> {
+        self.lock().connection.grpc()?.outcome(key.grpc()).cloned()
+    }
+
+    /// Whether it is known how a call ended.
+    pub(super) fn is_ended(&self, key: StreamKey) -> bool {
+        self.lock().connection.is_ended(key)
+    }
+
+    /// What sending is refused with once this side has said everything.
+    pub(crate) fn stream_is_done(&self) -> Error {
+        self.lock().connection.stream_is_done()
     }
 
     /// Waits until a call is over. For a server: until nobody waits for its answer any more.
-    pub(crate) fn poll_ended(&self, id: StreamId, cx: &Context<'_>) -> Poll<CancelReason> {
+    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<CancelReason> {
         let mut state = self.lock();
-        match state.cancel_reason(id) {
+        match state.connection.cancel_reason(key) {
             Some(reason) => Poll::Ready(reason),
             None => {
-                wait_also(&mut state.watches.of(id).ending, cx);
+                wait_also(&mut state.watches.of(key).ending, cx);
                 Poll::Pending
             }
         }
     }
 
-    pub(crate) fn cancel_reason(&self, id: StreamId) -> Option<CancelReason> {
-        self.lock().cancel_reason(id)
+    pub(crate) fn cancel_reason(&self, key: StreamKey) -> Option<CancelReason> {
+        self.lock().connection.cancel_reason(key)
     }
 
     /// Cancels a call of a client that is not over, for both halves.
-    pub(crate) fn give_up(&self, id: StreamId) {
-        let state = self.lock();
-        if state.connection.outcome(id).is_none() {
-            self.release_with(state, id);
+    pub(crate) fn give_up(&self, key: StreamKey) {
+        match self.transport {
+            Transport::TtHeaderStream => self.cancel(key, &ttstream::Exception::canceled_by_user()),
+            _ => {
+                let state = self.lock();
+                if !state.connection.is_ended(key) {
+                    self.release_with(state, key);
+                }
+            }
         }
+    }
+
+    /// Cancels a stream of a client over TTHeader that is not over. Both halves fail with `why`.
+    pub(super) fn cancel(&self, key: StreamKey, why: &ttstream::Exception) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.connection.is_ended(key) {
+            return;
+        }
+        let paused = state.connection.read_demand() == Demand::Pause;
+        if let Some(connection) = state.connection.tt_header() {
+            connection.cancel(key.tt_header(), why);
+        }
+        self.went_on(state, paused);
+        let mut wake = Vec::new();
+        if let Some(watch) = state.watches.get_mut(key) {
+            watch.take_wakers(&mut wake);
+        }
+        drop(guard);
+        wake_all(wake);
     }
 
     /// A call of a client is done with. One that is not over is cancelled.
-    pub(crate) fn release(&self, id: StreamId) {
-        self.release_with(self.lock(), id);
+    pub(crate) fn release(&self, key: StreamKey) {
+        self.release_with(self.lock(), key);
     }
 
-    fn release_with(&self, mut state: MutexGuard<'_, State>, id: StreamId) {
-        let watch = self.forget(&mut state, id);
-        drop(state);
-        if let Some(mut watch) = watch {
-            let mut wake = Vec::new();
+    fn release_with(&self, mut guard: MutexGuard<'_, State>, key: StreamKey) {
+        let state = &mut *guard;
+        let mut wake = Vec::new();
+        if let Some(watch) = state.watches.get_mut(key) {
+            watch.ties.cut(|| state.connection.upstream(key), &mut wake);
             watch.take_wakers(&mut wake);
-            wake_all(wake);
         }
+        self.forget(state, key);
+        drop(guard);
+        wake_all(wake);
     }
 
-    /// Releases a call. Whoever still waits on it is to be woken without the lock.
-    pub(super) fn forget(&self, state: &mut State, id: StreamId) -> Option<Watch> {
+    /// Releases a call that nobody waits on any more.
+    pub(super) fn forget(&self, state: &mut State, key: StreamKey) {
         let paused = state.connection.read_demand() == Demand::Pause;
-        state.connection.release(id);
+        state.connection.release(key);
+        self.went_on(state, paused);
+        state.watches.remove(key);
+    }
+
+    /// A call ended here: that may be of interest to the driver, or to the peer.
+    fn went_on(&self, state: &mut State, paused: bool) {
         let connection = &state.connection;
         if paused || connection.has_output() || connection.wants_turn() || connection.is_drained() {
             self.tell(state);
         }
-        state.watches.remove(id)
     }
 
     fn send(
         &self,
         mut state: MutexGuard<'_, State>,
-        id: StreamId,
+        key: StreamKey,
         cx: &Context<'_>,
         message: &dyn EncodeBody,
     ) -> Poll<Result<(), Error>> {
-        let sent = match state.connection.sender(id) {
-            Ok(mut sender) => sender.send(message),
-            Err(_) => Err(SendError::Over),
-        };
-        match sent {
+        match state.connection.send(key, message) {
             Ok(()) => {
                 self.tell(&mut state);
                 Poll::Ready(Ok(()))
             }
             Err(SendError::Full) => {
-                let stale = wait(&mut state.watches.of(id).sending, cx);
+                let stale = wait(&mut state.watches.of(key).sending, cx);
                 drop(state);
                 drop(stale);
                 Poll::Pending
             }
-            Err(error) => Poll::Ready(Err(self.send_failure(&mut state, id, error))),
+            Err(error) => Poll::Ready(Err(state.send_failure(key, error))),
         }
     }
 
@@ -344,48 +398,13 @@ impl Hub {
             self.tell(state);
         }
     }
-
-    /// Why nothing more can be read or sent on a call.
-    #[cold]
-    pub(super) fn failure(&self, state: &mut State, id: StreamId) -> Error {
-        match state.connection.outcome(id) {
-            Some(outcome) if outcome.status.code != Code::OK => Error::from_stream(outcome),
-            Some(_) => error::stream_is_done(),
-            // It was released.
-            None => match self.side {
-                Side::Client => Status::new(Code::CANCELLED, "context canceled"),
-                Side::Server => Status::new(Code::CANCELLED, "transport: canceled by business handler returning"),
-            }
-            .into(),
-        }
-    }
-
-    #[cold]
-    pub(super) fn send_failure(&self, state: &mut State, id: StreamId, error: SendError) -> Error {
-        match error {
-            SendError::Over => self.failure(state, id),
-            SendError::HeaderSent => error::header_is_sent(),
-            SendError::HeaderTooLarge { .. } => Status::new(
-                Code::INTERNAL,
-                "transport: trying to send header list size larger than the limit set by peer [triggered by handler \
-                 side]",
-            )
-            .into(),
-            SendError::TooLarge { length, limit } => Status::new(
-                Code::RESOURCE_EXHAUSTED,
-                format!("trying to send message larger than max ({length} vs. {limit})"),
-            )
-            .into(),
-            SendError::Encode(error) => Error::encode(error),
-            _ => error::stream_is_done(),
-        }
-    }
 }
 
 impl State {
     /// Collects whom an event of the connection concerns. They are to be woken without the lock.
+    #[inline]
     pub(crate) fn notify(&mut self, event: &Event, wake: &mut Vec<Waker>) {
-        self.watches.notify(event, wake);
+        self.watches.notify(&self.connection, event, wake);
     }
 
     /// Gives back what an idle connection does not need.
@@ -394,14 +413,14 @@ impl State {
         self.connection.release_memory();
     }
 
-    fn cancel_reason(&self, id: StreamId) -> Option<CancelReason> {
-        // A request that cannot be read is no reason: its caller waits.
-        let is_over = self.connection.is_over(id);
-        let outcome = self.connection.outcome(id).filter(|_| is_over)?;
-        Some(match outcome.status.code {
-            Code::DEADLINE_EXCEEDED => CancelReason::DeadlinePassed,
-            _ => CancelReason::CallerGone,
-        })
+    /// Why something was not sent, apart from a lack of room.
+    #[cold]
+    pub(super) fn send_failure(&self, key: StreamKey, error: SendError) -> Error {
+        match error {
+            SendError::Failed(error) => error,
+            SendError::HeaderSent => self.connection.header_is_sent(),
+            SendError::Over | SendError::Full => self.connection.failure(key),
+        }
     }
 }
 

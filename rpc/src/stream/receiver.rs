@@ -34,6 +34,8 @@ pub struct Receiver<T> {
     /// Somebody waits no longer than this for a message.
     patience: Option<Box<dyn Patience>>,
     phase: Phase,
+    /// Messages in a row that were there at once.
+    streak: u16,
 }
 
 /// How the messages of a stream are decoded.
@@ -69,13 +71,15 @@ impl<T> Receiver<T> {
             codec: M::CODEC,
             patience,
             phase: Phase::Receiving,
+            streak: 0,
         }
     }
 
     /// The next message; `None` once the other side has said everything, which for a client means that the call went
     /// well. Messages that came in before an end or a failure come first; after that, every call tells the same again.
     ///
-    /// The future can be dropped without losing a message.
+    /// The future can be dropped without losing a message. Where messages are always there already, it lets other tasks
+    /// have their turn at times.
     ///
     /// # Errors
     /// The call failed. For a handler: nobody waits for its answer any more.
@@ -96,8 +100,14 @@ impl<T> Receiver<T> {
             Phase::Ended => return Poll::Ready(Ok(None)),
             Phase::Malformed(error) => return Poll::Ready(Err(self.malformed(error))),
         }
-        let (id, decode) = (self.stream.id(), self.decode);
-        let polled = self.stream.poll(|hub| hub.poll_recv(id, cx, decode));
+        if self.streak == MAX_STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.stream.check_returned()?;
+        let (key, decode) = (self.stream.key(), self.decode);
+        let polled = self.stream.poll(|hub| hub.poll_recv(key, cx, decode));
         if polled.is_ready()
             && let Some(patience) = &mut self.patience
         {
@@ -105,7 +115,10 @@ impl<T> Receiver<T> {
             patience.begin();
         }
         match polled {
-            Poll::Ready(Ok(Ok(Some(message)))) => Poll::Ready(Ok(Some(message))),
+            Poll::Ready(Ok(Ok(Some(message)))) => {
+                self.streak += 1;
+                Poll::Ready(Ok(Some(message)))
+            }
             Poll::Ready(Ok(Ok(None))) => {
                 self.phase = Phase::Ended;
                 Poll::Ready(Ok(None))
@@ -119,10 +132,13 @@ impl<T> Receiver<T> {
                 self.phase = Phase::Failed;
                 Poll::Ready(Err(self.stream.placed(error)))
             }
-            Poll::Pending => match &mut self.patience {
-                None => Poll::Pending,
-                Some(patience) => patience.poll_expired(cx).map(|error| Err(self.stream.placed(error))),
-            },
+            Poll::Pending => {
+                self.streak = 0;
+                match &mut self.patience {
+                    None => Poll::Pending,
+                    Some(patience) => patience.poll_expired(cx).map(|error| Err(self.stream.placed(error))),
+                }
+            }
         }
     }
 
@@ -148,8 +164,9 @@ impl<T> Receiver<T> {
         if stream.header().get().is_some() {
             return Poll::Ready(Ok(()));
         }
+        stream.check_returned()?;
         stream
-            .poll(|hub| hub.poll_header(stream.id(), cx))
+            .poll(|hub| hub.poll_header(stream.key(), cx))
             .map(|header| match header {
                 Ok(header) => {
                     let _ = stream.header().set(header);
@@ -176,7 +193,7 @@ impl<T> Drop for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
-            .field("stream", &self.stream.id())
+            .field("stream", &self.stream.key())
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
@@ -185,3 +202,8 @@ impl<T> fmt::Debug for Receiver<T> {
 fn decode<M: Message>(message: Received<'_>, max_depth: u16) -> Result<M::Value, DecodeError> {
     M::decode_body(message, max_depth).map(M::into_value)
 }
+
+/// Messages that are there at once before others get their turn. The driver is among them: with many messages under way,
+/// a part of the answers leaves while the rest is made, so that neither side waits for the other. Measured with 32 under
+/// way on one stream; more than a few keep both sides in lockstep.
+const MAX_STREAK: u16 = 4;

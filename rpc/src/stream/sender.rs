@@ -10,8 +10,8 @@ use kitewire_proto::{EncodeBody, Output};
 
 use super::handle::Stream;
 use super::hub::Side;
+use crate::Error;
 use crate::service::Message;
-use crate::{Error, error};
 
 /// The half of a stream that messages go into: a handler's answers, or a client's requests.
 ///
@@ -27,7 +27,7 @@ use crate::{Error, error};
 ///
 /// A client says with [`Self::close`] that it has sent everything; if it drops the sender before that, it gives up the
 /// whole stream, which is reset. A handler's answers end when it returns: what lives on of a stream then fails with
-/// code 1, `transport: canceled by business handler returning`.
+/// code 1, `transport: canceled by business handler returning`; over TTHeader with exception 12012.
 pub struct Sender<T> {
     stream: Arc<Stream>,
     encode: Encode<T>,
@@ -63,7 +63,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The call is over: the error tells why. After [`Self::close`], and where the call has ended well: code 13, `the
-    /// stream is done`. The message has no encoding or is too large; then the stream goes on.
+    /// stream is done`; over TTHeader exception 12005, `stream is closed send`. The message has no encoding or is too large; then the stream goes on.
     pub async fn send(&mut self, message: impl Borrow<T>) -> Result<(), Error> {
         poll_fn(|cx| self.poll_send(cx, message.borrow())).await
     }
@@ -74,8 +74,9 @@ impl<T> Sender<T> {
     /// As [`Self::send`].
     pub fn poll_send(&mut self, cx: &mut Context<'_>, message: &T) -> Poll<Result<(), Error>> {
         let stream = &self.stream;
+        stream.check_returned()?;
         if self.phase == Phase::Closed && stream.hub().side() == Side::Server {
-            return Poll::Ready(Err(error::stream_is_done()));
+            return Poll::Ready(Err(stream.hub().stream_is_done()));
         }
         let body = Encoding {
             message,
@@ -83,8 +84,8 @@ impl<T> Sender<T> {
         };
         let first = self.phase == Phase::New && stream.hub().side() == Side::Server;
         let sent = match first {
-            true => stream.hub().poll_send_first(stream.id(), cx, &body),
-            false => stream.poll(|hub| hub.poll_send(stream.id(), cx, &body)),
+            true => stream.hub().poll_send_first(stream.key(), cx, &body),
+            false => stream.poll(|hub| hub.poll_send(stream.key(), cx, &body)),
         };
         match sent {
             Poll::Pending => Poll::Pending,
@@ -120,7 +121,7 @@ impl<T> Drop for Sender<T> {
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
-            .field("stream", &self.stream.id())
+            .field("stream", &self.stream.key())
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }

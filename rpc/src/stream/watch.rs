@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Weak;
 use std::task::{Context, Waker};
 
-use kitewire_proto::grpc::Event;
-use kitewire_proto::http2::StreamId;
-
+use super::connection::{Connection, StreamKey};
+use super::event::Event;
+use super::handle::Stream;
+use super::tie::Ties;
 use crate::Metadata;
 use crate::hash::CallIdHasher;
 
@@ -15,7 +17,7 @@ use crate::hash::CallIdHasher;
 ///
 /// Peers choose the ids of their calls, but no more of them are open at once than the connection allows.
 #[derive(Default)]
-pub(super) struct Watches(HashMap<StreamId, Watch, BuildHasherDefault<CallIdHasher>>);
+pub(super) struct Watches(HashMap<StreamKey, Watch, BuildHasherDefault<CallIdHasher>>);
 
 #[derive(Default)]
 pub(super) struct Watch {
@@ -25,6 +27,10 @@ pub(super) struct Watch {
     pub(super) sending: Option<Waker>,
     /// Wait for the call to be over: a handler may do so in several places.
     pub(super) ending: Vec<Waker>,
+    /// Server: streams that end with the call.
+    pub(super) ties: Ties,
+    /// Server, over TTHeader: what the halves of the stream share.
+    pub(super) stream: Weak<Stream>,
     /// Server: what the answer begins and ends with.
     pub(super) answer: Option<Box<AnswerFields>>,
     /// Server: the answer's header is on its way.
@@ -39,34 +45,40 @@ pub(super) struct AnswerFields {
 }
 
 impl Watches {
-    pub(super) fn of(&mut self, id: StreamId) -> &mut Watch {
-        self.0.entry(id).or_default()
+    pub(super) fn of(&mut self, key: StreamKey) -> &mut Watch {
+        self.0.entry(key).or_default()
     }
 
-    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Watch> {
+    pub(super) fn get_mut(&mut self, key: StreamKey) -> Option<&mut Watch> {
         // Most connections with nothing but short calls never have an entry.
         if self.0.is_empty() {
             return None;
         }
-        self.0.get_mut(&id)
+        self.0.get_mut(&key)
     }
 
-    pub(super) fn remove(&mut self, id: StreamId) -> Option<Watch> {
+    /// Forgets a call, which is released.
+    pub(super) fn remove(&mut self, key: StreamKey) -> Option<Watch> {
         if self.0.is_empty() {
             return None;
         }
-        self.0.remove(&id)
+        let watch = self.0.remove(&key)?;
+        if let Some(stream) = watch.stream.upgrade() {
+            stream.retire();
+        }
+        Some(watch)
     }
 
-    /// Collects whom `event` concerns.
-    pub(super) fn notify(&mut self, event: &Event, wake: &mut Vec<Waker>) {
+    /// Collects whom `event` of `connection` concerns.
+    pub(super) fn notify(&mut self, connection: &Connection, event: &Event, wake: &mut Vec<Waker>) {
         match event {
-            Event::Readable { id } | Event::Header { id } => {
-                wake.extend(self.get_mut(*id).and_then(|watch| watch.reading.take()));
+            Event::Readable { key } | Event::Header { key } => {
+                wake.extend(self.get_mut(*key).and_then(|watch| watch.reading.take()));
             }
-            Event::Writable { id } => wake.extend(self.get_mut(*id).and_then(|watch| watch.sending.take())),
-            Event::Ended { id } => {
-                if let Some(watch) = self.get_mut(*id) {
+            Event::Writable { key } => wake.extend(self.get_mut(*key).and_then(|watch| watch.sending.take())),
+            Event::Ended { key } => {
+                if let Some(watch) = self.get_mut(*key) {
+                    watch.ties.cut(|| connection.upstream(*key), wake);
                     watch.take_wakers(wake);
                 }
             }
@@ -74,8 +86,16 @@ impl Watches {
         }
     }
 
-    /// Collects everybody.
-    pub(super) fn notify_all(&mut self, wake: &mut Vec<Waker>) {
+    /// Collects everybody: `connection` is over.
+    pub(super) fn notify_all(&mut self, connection: &Connection, wake: &mut Vec<Waker>) {
+        for (key, watch) in &mut self.0 {
+            watch.ties.cut(|| connection.upstream(*key), wake);
+            watch.take_wakers(wake);
+        }
+    }
+
+    /// Collects everybody who waits.
+    pub(super) fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
         for watch in self.0.values_mut() {
             watch.take_wakers(wake);
         }

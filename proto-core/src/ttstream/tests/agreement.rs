@@ -9,7 +9,7 @@ use crate::ttstream::*;
 
 /// Sends far more than any window of these tests.
 fn assert_unlimited(side: &mut Side, id: StreamId) {
-    for _ in 0..3_000 {
+    for _ in 0..400 {
         if side.send_long(id, 10_000).is_err() {
             side.sent();
             side.send_long(id, 10_000).unwrap();
@@ -117,6 +117,15 @@ fn f2_an_answer_that_cannot_be_read_or_declines_is_none() {
     assert_unlimited(&mut side, id);
     side.feed(&[Frame::settings("1,5,5")]);
     assert_eq!(side.sent(), [""; 0]);
+}
+
+/// SPEC TFC-6: an answer is of the version that was offered, or of an earlier one.
+#[test]
+fn f2_an_answer_is_not_above_the_offer() {
+    let (mut side, id) = unanswered();
+    side.feed(&[Frame::settings("2,5,5"), Frame::header(1)]);
+    assert_eq!(side.sent(), [""; 0]);
+    assert_unlimited(&mut side, id);
 }
 
 #[test]

@@ -112,9 +112,13 @@ fn d3_lengths_are_bounded_before_anything_is_allocated() {
 #[test]
 fn d3_a_length_below_the_header_is_refused() {
     let frame = Frame::data(1, "x").bytes();
-    for length in [0, 1, 9, 10, 29] {
+    for (length, before) in [0, 1, 9, 10, 29]
+        .into_iter()
+        .flat_map(|length| [(length, 0), (length, 2)])
+    {
         let mut side = Side::server(|_| {});
         side.feed(&[Frame::open(1, BOTH)]);
+        (0..before).for_each(|_| side.feed(&[Frame::data(1, "x")]));
         side.told();
         let mut bytes = frame.clone();
         bytes[..4].copy_from_slice(&u32::to_be_bytes(length));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::frames::{FC_LIMIT, FC_SETTINGS, Frame, raw};
-use super::rig::{BOTH, Side, stream};
+use super::rig::{BOTH, Side, stream, strings};
 use crate::exception::{ApplicationException, ExceptionType};
 use crate::http2::Role;
 use crate::pingpong::Demand;
@@ -407,6 +407,31 @@ fn whoever_takes_no_answers_gets_no_more() {
     side.wait(Duration::from_secs(30));
     assert!(side.told().last().unwrap().contains("timed out (WriteStall)"));
     assert!(side.connection.is_drained());
+}
+
+/// Headers that wait are no way around that.
+#[test]
+fn headers_to_one_who_does_not_read_are_bounded() {
+    for size in [0, 10, 1000, 60_000] {
+        let mut side = Side::server(|_| {});
+        side.stuck();
+        let header = strings(&[("k", &"v".repeat(size))]);
+        let mut id = 0;
+        while side.connection.read_demand() == Demand::Read && id < 20_000 {
+            id += 1;
+            side.feed(&[Frame::open(id, BOTH)]);
+            side.told();
+            side.connection
+                .sender(stream(id))
+                .unwrap()
+                .send_header(&header)
+                .unwrap();
+            side.finish(stream(id), &Ending::Ok);
+        }
+        assert!(id < 10_000, "{id} headers of {size} bytes wait");
+        assert!((id as usize) * size < 1 << 20, "{id} headers of {size} bytes wait");
+        assert!(side.connection.usage() < 1 << 20 && side.connection.usage() > (id as usize) * size);
+    }
 }
 
 /// A server that is asked for data by one who never reads it cannot be made to hold failures without end either.

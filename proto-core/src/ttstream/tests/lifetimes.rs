@@ -65,6 +65,27 @@ fn idle_clients_close_after_a_minute() {
     assert_eq!(side.told(), ["closed: timed out (Idle)"]);
 }
 
+/// What was received outlives its connection.
+#[test]
+fn messages_can_be_taken_when_the_connection_is_gone() {
+    let mut side = Side::stock_client(|_| {});
+    let id = side.open(BOTH);
+    side.feed(&[
+        Frame::header(1),
+        Frame::data(1, "a"),
+        Frame::data(1, vec![0; 20_000]),
+        Frame::trailer(1),
+    ]);
+    side.sent();
+    side.wait(Duration::ZERO);
+    side.wait(Duration::from_secs(1000));
+    side.connection.handle_disconnect(side.now, Disconnect::ReadEnd);
+    assert_eq!(side.pulled(id), ["a", "20000 bytes", "end"]);
+    assert_eq!(side.ending(id), "ok");
+    side.connection.release(id);
+    assert_eq!(side.connection.usage(), 0);
+}
+
 /// A connection that has never had a stream is idle too.
 #[test]
 fn unused_connections_close() {

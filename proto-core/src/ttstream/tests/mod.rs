@@ -1,6 +1,7 @@
 //! Streaming over TTHeader.
 
 mod agreement;
+mod chaos;
 mod client;
 mod client_ends;
 mod deviations;

@@ -146,7 +146,7 @@ fn messages_of_every_size() {
         side.feed_bytes(&script);
         let whole = transcript(&mut side, &[1]);
         for step in [1, 10, 1000, 8192, 16_384, 65_536] {
-            if script.len() / step > 30_000 {
+            if script.len() / step > 10_000 {
                 continue;
             }
             let mut side = Side::server(|_| {});

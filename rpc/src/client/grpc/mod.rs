@@ -1,8 +1,5 @@
 //! gRPC connections of a client: all its streams, and its calls where the transport is gRPC.
 
-mod lane;
-mod opening;
-mod queue;
 mod unary;
 
 use std::borrow::Cow;
@@ -13,21 +10,16 @@ use kitewire_proto::grpc::OpenError;
 use kitewire_proto::wire::grpc::Code;
 use kitewire_runtime::Address;
 
-pub(crate) use lane::{GrpcLane, LaneConfig};
-pub(crate) use opening::{Begun, NotOpened, Opening, Wanted};
 pub(crate) use unary::{Beside, Besides, GrpcCall};
 
 use super::connector::Connector;
-use super::lanes::Lanes;
+use super::lane::{LaneConfig, LanePool, LaneProtocol, NotOpened, Refusal, Sharing};
 use super::options::{GrpcOptions, authority_of};
-use super::pooled::Keep;
 use crate::Error;
 
 /// Where calls and streams over gRPC find their connections.
 pub(crate) struct Grpc {
-    lanes: Lanes<GrpcLane>,
-    connector: Arc<dyn Connector>,
-    keep: Keep,
+    pool: LanePool,
     /// What `:authority` says for calls to the client's own address.
     authority: String,
     /// Whether it says the same for calls to other addresses.
@@ -48,10 +40,10 @@ impl Grpc {
         address: &Address,
         destination: &str,
         max_depth: u16,
-        keep: Keep,
+        sharing: Sharing,
     ) -> Self {
         let config = Arc::new(LaneConfig {
-            grpc: Arc::new(options.to_config()),
+            protocol: LaneProtocol::Grpc(Arc::new(options.to_config())),
             max_depth,
         });
         let name = options.authority.as_deref().unwrap_or(destination);
@@ -60,16 +52,18 @@ impl Grpc {
             name => (name.to_owned(), Named::Yes),
         };
         Self {
-            lanes: Lanes::new(&config, connector, address.clone(), options.connections),
-            connector: Arc::clone(connector),
-            keep,
+            pool: LanePool::new(&config, connector, address.clone(), sharing),
             authority,
             named,
         }
     }
 
+    pub(crate) const fn pool(&self) -> &LanePool {
+        &self.pool
+    }
+
     pub(crate) const fn connector(&self) -> &Arc<dyn Connector> {
-        &self.connector
+        self.pool.connector()
     }
 
     /// What `:authority` says; `other` is where the call goes, if not to the client's own address.
@@ -81,33 +75,19 @@ impl Grpc {
     }
 }
 
-impl NotOpened {
-    /// Why a connection did not take a call.
-    pub(crate) const fn of(error: OpenError) -> Self {
-        match error {
-            OpenError::DeadlinePassed => Self::TimedOut,
-            error => Self::Refused(error),
-        }
-    }
-
-    /// The error of a stream that could not be opened.
-    pub(crate) fn into_error(self, service: &str, method: &str, address: &Address) -> Error {
-        let late = || Error::status(Code::DEADLINE_EXCEEDED, "context deadline exceeded");
-        match self {
-            Self::TimedOut => late().at(service, method, Some(address)),
-            Self::Connect(error) => Error::connect(error).at(service, method, Some(address)),
-            Self::Refused(error) => {
-                let connect = |text: String| Error::connect(io::Error::other(text));
-                let error = match error {
-                    OpenError::HeaderTooLarge { limit, .. } => connect(format!(
-                        "header list size to send violates the maximum size ({limit} bytes) set by server"
-                    )),
-                    OpenError::Malformed(_) => Error::configuration(error.to_string()),
-                    error => connect(error.to_string()),
-                };
-                // Without an address: it is not the dial that failed.
-                error.at(service, method, None)
-            }
-        }
-    }
+/// The error of a stream that could not be opened.
+pub(crate) fn not_opened(why: NotOpened, service: &str, method: &str, address: &Address) -> Error {
+    let late = || Error::status(Code::DEADLINE_EXCEEDED, "context deadline exceeded");
+    let connect = |text: String| Error::connect(io::Error::other(text));
+    let error = match why {
+        NotOpened::TimedOut => return late().at(service, method, Some(address)),
+        NotOpened::Connect(error) => return Error::connect(error).at(service, method, Some(address)),
+        NotOpened::Refused(Refusal::Grpc(OpenError::HeaderTooLarge { limit, .. })) => connect(format!(
+            "header list size to send violates the maximum size ({limit} bytes) set by server"
+        )),
+        NotOpened::Refused(Refusal::Grpc(error @ OpenError::Malformed(_))) => Error::configuration(error.to_string()),
+        NotOpened::Refused(refusal) => connect(refusal.to_string()),
+    };
+    // Without an address: it is not the dial that failed.
+    error.at(service, method, None)
 }

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::grpc::Code;
 use kitewire_proto::{DecodeError, EncodeBody, RequestKind};
 
-use super::lane::Sent;
-use super::{Begun, Grpc, GrpcLane, NotOpened, Opening, Wanted};
+use super::Grpc;
+use crate::client::lane::{Begun, NotOpened, Opening, Sent, StreamLane, Wanted};
 use crate::client::pooled::Retried;
 use crate::client::request::CallHead;
 use crate::service::{Body, Received};
-use crate::stream::Answered;
+use crate::stream::{Answered, StreamKey};
 use crate::{Error, Metadata};
 
 /// One call on its way.
@@ -31,8 +30,8 @@ pub(crate) enum GrpcCall {
 
 /// A call on its connection, released with this.
 pub(crate) struct OpenCall {
-    lane: Arc<GrpcLane>,
-    id: StreamId,
+    lane: Arc<StreamLane>,
+    key: StreamKey,
     answered: Answered,
 }
 
@@ -57,14 +56,14 @@ impl GrpcCall {
 
     /// What came beside the answer.
     pub(crate) fn beside(&self, cx: &Context<'_>) -> Beside {
-        let Self::Answered(OpenCall { lane, id, .. }) = self else {
+        let Self::Answered(OpenCall { lane, key, .. }) = self else {
             return Beside::default();
         };
-        let header = match lane.hub().poll_header(*id, cx) {
+        let header = match lane.hub().poll_header(*key, cx) {
             Poll::Ready(Ok(header)) => header,
             Poll::Ready(Err(_)) | Poll::Pending => Metadata::new(),
         };
-        let trailer = lane.hub().trailer(*id).unwrap_or_default();
+        let trailer = lane.hub().trailer(*key).unwrap_or_default();
         Beside { header, trailer }
     }
 
@@ -88,11 +87,11 @@ impl Grpc {
             match call {
                 GrpcCall::Opening(opening, retried) => {
                     let retried = *retried;
-                    match ready!(opening.poll(self, wanted, cx)) {
-                        Ok(Begun { lane, id, sent }) => {
+                    match ready!(opening.poll(&self.pool, wanted, cx)) {
+                        Ok(Begun { lane, key, sent }) => {
                             let answered = Answered::Kept;
                             *call = GrpcCall::Waiting {
-                                call: OpenCall { lane, id, answered },
+                                call: OpenCall { lane, key, answered },
                                 sent,
                                 retried,
                             };
@@ -136,11 +135,11 @@ impl Grpc {
     /// Why there is no answer. `error` says so in the words of streams.
     #[cold]
     fn failed(&self, call: &OpenCall, error: Error, head: &CallHead<'_>) -> Error {
-        let Some(outcome) = call.lane.hub().outcome(call.id) else {
+        let Some(outcome) = call.lane.hub().outcome(call.key) else {
             return error;
         };
         // The server may have been told to give up a moment before this side did.
-        if outcome.status.code == Code::DEADLINE_EXCEEDED && head.is_over(self.connector.now()) {
+        if outcome.status.code == Code::DEADLINE_EXCEEDED && head.is_over(self.connector().now()) {
             return head.timed_out();
         }
         Error::from_unary(&outcome)
@@ -158,14 +157,14 @@ impl OpenCall {
     ) -> Poll<Result<Result<Option<R>, DecodeError>, Error>> {
         let hub = self.lane.hub();
         if *sent == Sent::No {
-            ready!(hub.poll_send(self.id, cx, body))?;
-            hub.close_send(self.id);
+            ready!(hub.poll_send(self.key, cx, body))?;
+            hub.close_send(self.key);
             *sent = Sent::Yes;
         }
         match besides {
-            Besides::Wanted => hub.poll_recv(self.id, cx, R::decode_body),
+            Besides::Wanted => hub.poll_recv(self.key, cx, R::decode_body),
             Besides::Unwanted => {
-                let (taken, answered) = ready!(hub.poll_answer(self.id, cx, R::decode_body));
+                let (taken, answered) = ready!(hub.poll_answer(self.key, cx, R::decode_body));
                 self.answered = answered;
                 Poll::Ready(taken)
             }
@@ -174,14 +173,16 @@ impl OpenCall {
 
     /// Whether the server has promised that it did nothing with the call.
     fn is_unprocessed(&self) -> bool {
-        self.lane.hub().lock().connection.is_unprocessed(self.id)
+        let mut state = self.lane.hub().lock();
+        let connection = state.connection.grpc();
+        connection.is_some_and(|connection| connection.is_unprocessed(self.key.grpc()))
     }
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
         if self.answered == Answered::Kept {
-            self.lane.hub().release(self.id);
+            self.lane.hub().release(self.key);
         }
     }
 }
@@ -198,6 +199,6 @@ fn no_answer<R: Body>(head: &CallHead<'_>) -> Result<R, Error> {
 fn not_opened(error: NotOpened, head: &CallHead<'_>) -> Error {
     match error {
         NotOpened::TimedOut => head.timed_out(),
-        error => error.into_error(head.to, head.request.method, head.address),
+        error => super::not_opened(error, head.to, head.request.method, head.address),
     }
 }

@@ -1,6 +1,8 @@
-//! Two hubs joined in memory, with their halves on both sides.
+//! Two hubs joined in memory, with their halves on both sides, over both transports.
 
 mod ends;
+mod messages;
+mod ties;
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,22 +12,45 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
-use kitewire_proto::grpc::{Config, Connection, Event, Request};
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::Codec;
-use kitewire_proto::wire::grpc::{Code, Outcome, Status};
-use kitewire_proto::{CancelReason, Instant, Transmit};
+use kitewire_proto::wire::grpc::{Code, Status};
+use kitewire_proto::{CancelReason, Instant, Transmit, grpc, ttstream};
 
 use super::*;
 use crate::service::RawBody;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Metadata, Transport};
 
 static METHODS: [MethodInfo; 1] = [MethodInfo::new("talk", MethodKind::BidirectionalStreaming)];
 static SVC: ServiceInfo = ServiceInfo::new("demo", "Svc", Codec::Thrift, &METHODS);
 const NOW: Instant = Instant::ZERO;
+const BOTH: [Transport; 2] = [Transport::Grpc, Transport::TtHeaderStream];
+
+/// What a client that gave a stream up hears, and what Kitex calls that.
+const GIVEN_UP: [&str; 2] = [
+    "rpc error: code = 1 desc = context canceled",
+    "[ttstream error, code=12007] [client-side stream] user code invoking stream RPC with context processed by \
+     context.WithCancel or context.WithTimeout, then invoking cancel() actively",
+];
+/// What its server hears.
+const CANCELLED: [&str; 2] = [
+    "rpc error: code = 1 desc = transport: RSTStream Frame received with error code: CANCEL [triggered by ]",
+    "[ttstream error, code=12007] [server-side stream] [canceled path: A] user code invoking stream RPC with context \
+     processed by context.WithCancel or context.WithTimeout, then invoking cancel() actively",
+];
+/// What a client hears that sends after a good end, or after its own.
+const DONE: [&str; 2] = [
+    "rpc error: code = 13 desc = the stream is done",
+    "[ttstream error, code=12005] [client-side stream] stream is closed send",
+];
+/// What is left of a stream hears when its handler has returned.
+const RETURNED: [&str; 2] = [
+    "rpc error: code = 1 desc = transport: canceled by business handler returning",
+    "[ttstream error, code=12012] [server-side stream] canceled by business handler returning",
+];
 
 /// A client's and a server's hub and what drives them.
 struct Pair {
+    transport: Transport,
     client: Arc<Hub>,
     server: Arc<Hub>,
     drivers: [Arc<Count>; 2],
@@ -56,16 +81,16 @@ impl Count {
 struct End {
     recv: Option<Receiver<Bytes>>,
     send: Option<Sender<Bytes>>,
-    id: StreamId,
+    key: StreamKey,
 }
 
 impl End {
-    fn new(hub: &Arc<Hub>, id: StreamId) -> Self {
-        let stream = Stream::new(Arc::clone(hub), id, None);
+    fn of(stream: Arc<Stream>) -> Self {
+        let key = stream.key();
         Self {
             recv: Some(Receiver::of::<RawBody>(Arc::clone(&stream), None)),
             send: Some(Sender::of::<RawBody>(stream)),
-            id,
+            key,
         }
     }
 
@@ -76,6 +101,10 @@ impl End {
     fn send(&mut self, message: &[u8]) -> Poll<Result<(), Error>> {
         let message = Bytes::copy_from_slice(message);
         self.send.as_mut().unwrap().poll_send(&mut idle(), &message)
+    }
+
+    fn close(&mut self) {
+        self.send.as_mut().unwrap().close();
     }
 
     /// What comes next, in a word.
@@ -103,14 +132,35 @@ fn idle() -> Context<'static> {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn both() -> [Self; 2] {
+        BOTH.map(Self::over)
+    }
+
+    fn over(transport: Transport) -> Self {
         let mut services = Services::builder();
         services.add(SVC.clone(), ServiceRole::Ordinary);
         let services = Arc::new(services.build().unwrap());
-        let config = Arc::new(Config::default());
+        let (client, server): (Connection, Connection) = match transport {
+            Transport::TtHeaderStream => {
+                let mut config = ttstream::Config::default();
+                config.service_name = "A".to_owned();
+                let config = Arc::new(config);
+                let client = ttstream::Connection::client(Arc::clone(&config), NOW);
+                (
+                    client.into(),
+                    ttstream::Connection::server(services, config, NOW).into(),
+                )
+            }
+            _ => {
+                let config = Arc::new(grpc::Config::default());
+                let client = grpc::Connection::client(Arc::clone(&config), NOW);
+                (client.into(), grpc::Connection::server(services, config, NOW).into())
+            }
+        };
         let pair = Self {
-            client: Hub::new(Connection::client(Arc::clone(&config), NOW), Side::Client, 64),
-            server: Hub::new(Connection::server(services, config, NOW), Side::Server, 64),
+            transport,
+            client: Hub::new(client, Side::Client, 64),
+            server: Hub::new(server, Side::Server, 64),
             drivers: Default::default(),
         };
         pair.client.adopt(&pair.drivers[0].waker());
@@ -118,8 +168,13 @@ impl Pair {
         pair
     }
 
+    /// The one of two texts that fits the transport.
+    fn text<'a>(&self, texts: [&'a str; 2]) -> &'a str {
+        texts[usize::from(self.transport == Transport::TtHeaderStream)]
+    }
+
     /// Drives both sides until nothing moves. Returns the calls that came in.
-    fn run(&self) -> Vec<StreamId> {
+    fn run(&self) -> Vec<StreamKey> {
         let mut opened = Vec::new();
         self.client.begin_turn();
         self.server.begin_turn();
@@ -129,26 +184,45 @@ impl Pair {
         opened
     }
 
-    /// A call that both sides know.
-    fn open(&self) -> (End, End) {
+    /// Opens a call without telling the server.
+    fn begin(&self) -> StreamKey {
         let kind = MethodKind::BidirectionalStreaming;
         let mut state = self.client.lock();
-        let id = state
-            .connection
-            .open(NOW, &Request::new("demo", "Svc", "talk", Codec::Thrift, kind))
-            .unwrap();
-        drop(state);
-        assert_eq!(self.run(), [id]);
-        let ends = (End::new(&self.client, id), End::new(&self.server, id));
+        match self.transport {
+            Transport::TtHeaderStream => {
+                let request = ttstream::Request::new("Svc", "talk", kind);
+                state.connection.open_tt_header(NOW, &request).unwrap()
+            }
+            _ => {
+                let request = grpc::Request::new("demo", "Svc", "talk", Codec::Thrift, kind);
+                state.connection.open_grpc(NOW, &request).unwrap()
+            }
+        }
+    }
+
+    /// A call that both sides know.
+    fn open(&self) -> (End, End) {
+        let (stream, server) = self.open_stream();
+        (End::of(stream), server)
+    }
+
+    /// The same with the client's halves still to be made.
+    fn open_stream(&self) -> (Arc<Stream>, End) {
+        let key = self.begin();
+        assert_eq!(self.run(), [key]);
+        let ends = (
+            Stream::new(Arc::clone(&self.client), key, None),
+            End::of(self.server.serve(key)),
+        );
         for driver in &self.drivers {
             driver.take();
         }
         ends
     }
 
-    fn finish(&self, id: StreamId, status: Status) {
-        let outcome = Outcome::from(status);
-        assert!(self.server.poll_finish(id, &idle(), None, &outcome).is_ready());
+    /// The handler of a call returns.
+    fn finish(&self, key: StreamKey, conclusion: &Conclusion<'_>) {
+        assert!(self.server.poll_finish(key, &idle(), None, conclusion).is_ready());
     }
 
     fn is_idle(&self) -> bool {
@@ -160,21 +234,30 @@ impl Pair {
 }
 
 /// Moves what one side has to send. Returns whether there was anything.
-fn carry(from: &Hub, to: &Hub, opened: &mut Vec<StreamId>) -> bool {
+fn carry(from: &Hub, to: &Hub, opened: &mut Vec<StreamKey>) -> bool {
     let (mut out, mut wake) = (Transmit::new(), Vec::new());
     let mut state = from.lock();
     Hub::asked(&mut state);
     let any = state.connection.poll_transmit(NOW, &mut out);
+    let bytes = out.to_vec();
+    out.advance(bytes.len());
+    if any {
+        // Tells the connection that the bytes have gone.
+        state.connection.poll_transmit(NOW, &mut out);
+    }
+    let more = out.to_vec();
     while let Some(event) = state.connection.poll_event() {
         state.notify(&event, &mut wake);
     }
     drop(state);
     wake_all(wake.drain(..));
     let mut state = to.lock();
-    state.connection.receive(NOW, &mut BytesMut::from(&out.to_vec()[..]));
+    for bytes in [bytes, more] {
+        state.connection.receive(NOW, &mut BytesMut::from(&bytes[..]));
+    }
     while let Some(event) = state.connection.poll_event() {
-        if let Event::Opened { id } = event {
-            opened.push(id);
+        if let Event::Opened { key } = event {
+            opened.push(key);
         }
         state.notify(&event, &mut wake);
     }
@@ -186,198 +269,4 @@ fn carry(from: &Hub, to: &Hub, opened: &mut Vec<StreamId>) -> bool {
 /// Drops a future after one poll.
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).as_mut().poll(&mut idle())
-}
-
-#[test]
-fn messages_go_both_ways_and_end() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    assert!(client.send(b"one").is_ready());
-    assert!(client.send(b"two").is_ready());
-    client.send.as_mut().unwrap().close();
-    pair.run();
-    assert_eq!([server.next(), server.next(), server.next()], ["one", "two", "end"]);
-    assert_eq!(server.next(), "end", "again");
-    assert!(server.send(&[b'z'; 20_000]).is_ready());
-    pair.run();
-    assert_eq!(client.next().len(), 20_000);
-    assert_eq!(client.next(), "pending");
-    pair.finish(server.id, Status::default());
-    pair.run();
-    assert_eq!([client.next(), client.next()], ["end", "end"]);
-    assert_eq!(client.try_send(), "rpc error: code = 13 desc = the stream is done");
-    drop((client, server));
-    pair.run();
-    assert!(pair.is_idle());
-}
-
-#[test]
-fn a_burst_wakes_the_driver_once() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    for _ in 0..3 {
-        assert!(client.send(b"m").is_ready());
-    }
-    assert_eq!(pair.drivers[0].take(), 1);
-    assert!(pair.client.is_called());
-    pair.run();
-    assert!(!pair.client.is_called());
-    assert_eq!([server.next(), server.next(), server.next()], ["m"; 3]);
-    assert_eq!(
-        pair.drivers[1].take(),
-        0,
-        "little was read, and the peer need not be told"
-    );
-    pair.server.begin_turn();
-    assert!(server.send(b"a").is_ready());
-    assert_eq!(pair.drivers[1].take(), 0, "it is awake");
-    pair.server.rest();
-    assert_eq!(pair.drivers[1].take(), 1, "but had asked before");
-}
-
-#[test]
-fn whoever_waits_is_woken() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    let count = Arc::new(Count::default());
-    let waker = count.waker();
-    let mut cx = Context::from_waker(&waker);
-    assert!(server.recv.as_mut().unwrap().poll_recv(&mut cx).is_pending());
-    assert!(client.send(b"m").is_ready());
-    pair.run();
-    assert_eq!(count.take(), 1);
-    assert_eq!(server.next(), "m");
-
-    let full = Bytes::from(vec![0; 600_000]);
-    let sender = client.send.as_mut().unwrap();
-    while sender.poll_send(&mut cx, &full).is_ready() {}
-    pair.run();
-    assert_eq!(count.take(), 0, "nobody reads");
-    assert_eq!(client.try_send(), "pending");
-    assert!(client.send.as_mut().unwrap().poll_send(&mut cx, &full).is_pending());
-    for _ in 0..5 {
-        let _ = server.recv();
-        pair.run();
-    }
-    assert_eq!(count.take(), 1);
-    assert_eq!(client.try_send(), "sent");
-
-    assert!(pair.server.poll_ended(server.id, &cx).is_pending());
-    assert!(client.recv.as_mut().unwrap().poll_recv(&mut cx).is_pending());
-    drop(client);
-    pair.run();
-    assert_eq!(count.take(), 2, "both halves of both sides hear of the end");
-    assert_eq!(pair.server.cancel_reason(server.id), Some(CancelReason::CallerGone));
-}
-
-#[test]
-fn a_message_larger_than_the_window_calls_the_driver_on_its_way() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    assert!(client.send(&vec![b'l'; 3 << 20]).is_ready());
-    loop {
-        pair.run();
-        pair.drivers[1].take();
-        let Poll::Ready(message) = server.recv() else {
-            assert_eq!(
-                pair.drivers[1].take(),
-                1,
-                "the client has to be told that it may send more"
-            );
-            continue;
-        };
-        assert_eq!(message.unwrap().unwrap().len(), 3 << 20);
-        return;
-    }
-}
-
-#[test]
-fn dropped_futures_lose_nothing() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    let receiver = server.recv.as_mut().unwrap();
-    assert!(poll_once(receiver.recv()).is_pending());
-    assert!(poll_once(receiver.recv()).is_pending());
-    let sender = client.send.as_mut().unwrap();
-    let large = Bytes::from(vec![1; 1 << 20]);
-    assert!(poll_once(sender.send(&large)).is_ready());
-    let refused = Bytes::from_static(b"never sent");
-    assert!(poll_once(sender.send(&refused)).is_pending());
-    assert!(poll_once(sender.send(&refused)).is_pending());
-    let mut got = Vec::new();
-    for _ in 0..100 {
-        pair.run();
-        if let Poll::Ready(Ok(Some(message))) = server.recv() {
-            got.push(message.len());
-        }
-    }
-    assert_eq!(got, [1 << 20]);
-    assert_eq!(client.try_send(), "sent");
-    pair.run();
-    assert_eq!(server.next(), "x");
-    let header = client.recv.as_mut().unwrap();
-    assert!(poll_once(header.header()).is_pending());
-    assert_eq!(client.next(), "pending");
-}
-
-#[test]
-fn metadata_goes_with_the_first_message_and_the_end() {
-    let pair = Pair::new();
-    let (mut client, mut server) = pair.open();
-    let id = server.id;
-    let set = |section, key: &str| pair.server.edit(id, section, |metadata| metadata.insert(key, "1"));
-    set(Section::Header, "Head").unwrap();
-    set(Section::Trailer, "tail").unwrap();
-    assert!(set(Section::Header, "te").is_err());
-    pair.run();
-    assert!(poll_once(client.recv.as_mut().unwrap().header()).is_pending());
-    assert!(server.send(b"m").is_ready());
-    let late = set(Section::Header, "late").unwrap_err();
-    assert_eq!((late.kind(), late.code()), (ErrorKind::Status, Code::INTERNAL));
-    assert!(pair.server.send_header(id).is_err());
-    set(Section::Trailer, "tail-bin").unwrap();
-    pair.finish(id, Status::default());
-    pair.run();
-    let receiver = client.recv.as_mut().unwrap();
-    let Poll::Ready(Ok(header)) = poll_once(receiver.header()) else {
-        panic!("it is there")
-    };
-    assert_eq!(header.get("head"), Some("1"));
-    assert!(
-        receiver.trailer().get("tail").is_some(),
-        "the end is known, messages wait"
-    );
-    assert_eq!(client.next(), "m");
-    assert_eq!(client.next(), "end");
-    let trailer = client.recv.as_ref().unwrap().trailer();
-    assert_eq!(
-        (trailer.get("tail"), trailer.get_binary("tail-bin")),
-        (Some("1"), Some(&b"1"[..]))
-    );
-}
-
-#[test]
-fn a_header_goes_alone_if_asked() {
-    let pair = Pair::new();
-    let (mut client, server) = pair.open();
-    pair.server.send_header(server.id).unwrap();
-    assert_eq!(pair.drivers[1].take(), 1);
-    pair.run();
-    assert!(poll_once(client.recv.as_mut().unwrap().header()).is_ready());
-    assert_eq!(client.next(), "pending");
-}
-
-#[test]
-fn halves_and_their_futures_may_move_between_threads() {
-    fn movable<T: Send>(value: T) -> T {
-        value
-    }
-    let pair = Pair::new();
-    let (client, _server) = movable(pair.open());
-    let (mut receiver, mut sender) = (client.recv.unwrap(), client.send.unwrap());
-    let message = Bytes::from_static(b"m");
-    assert!(poll_once(movable(receiver.recv())).is_pending());
-    assert!(poll_once(movable(receiver.header())).is_pending());
-    assert!(poll_once(movable(sender.send(&message))).is_ready());
-    assert!(poll_once(movable(sender.send(message))).is_ready());
 }

@@ -1,18 +1,15 @@
-//! From the events of an HTTP/2 connection to handlers and back, without a socket.
+//! From the events of a connection with streams to handlers and back, without a socket.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::Version;
-use kitewire_proto::buf::SHARE_FROM;
-use kitewire_proto::grpc::{Connection, Event, Pull};
 use kitewire_proto::http::{RequestId, RespondError, Response};
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::Codec;
-use kitewire_proto::wire::grpc::Status;
 use kitewire_proto::{
-    CloseReason, Deadline, DecodeError, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit,
+    CloseReason, Deadline, DecodeError, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit, grpc,
+    ttstream,
 };
 
 use super::task::{Background, Task, Work};
@@ -22,22 +19,24 @@ use crate::server::plain::{Requests, Source, convert_request, lingers};
 use crate::server::shared::{Notice, Stop};
 use crate::server::spares::Spares;
 use crate::service::{Dispatch, Received};
-use crate::stream::{Hub, Side, wake_all};
+use crate::stream::{Conclusion, Connection, Event, Hub, Side, StreamKey};
+use crate::wakes::Wakes;
 use crate::{Call, Error};
 
-/// An HTTP/2 connection and the handlers of its calls and plain requests.
+/// A connection with streams, and the handlers of its calls; over HTTP/2 of its plain requests too.
 ///
 /// A handler is polled at once where it stands, and moves to a task of its own if it has to wait. Calls are answered
 /// through the hub, by whoever ran their handler.
-pub(crate) struct GrpcServing {
+pub(crate) struct StreamServing {
     pub(super) hub: Arc<Hub>,
     link: Arc<Link>,
-    requests: Requests,
+    /// HTTP/2: plain requests.
+    requests: Option<Requests>,
     spares: Spares,
     /// The message that is being decoded; kept for its memory.
     body: Vec<u8>,
     /// Whom the events that are being dealt with concern; empty between turns, kept for its memory.
-    wake: Vec<Waker>,
+    wake: Wakes,
     /// An event that a write has led to.
     next: Option<Event>,
     /// Calls that lost their caller by the latest thing that happened to the connection.
@@ -50,21 +49,37 @@ pub(crate) struct GrpcServing {
 struct Arrival {
     call: Call,
     target: Target,
-    /// The single request, if it is a large one; small ones are in [`GrpcServing::body`].
+    /// The single request, if it is a large one; small ones are in [`StreamServing::body`].
     large: Option<Bytes>,
 }
 
-impl GrpcServing {
-    pub(crate) fn new(link: &Arc<Link>, now: Instant) -> Self {
+impl StreamServing {
+    /// The server's side of an HTTP/2 connection.
+    pub(crate) fn grpc(link: &Arc<Link>, now: Instant) -> Self {
         let server = link.server();
-        let connection = Connection::server(Arc::clone(&server.services), Arc::clone(&server.grpc), now);
+        let connection = grpc::Connection::server(Arc::clone(&server.services), Arc::clone(&server.grpc), now);
         Self {
-            hub: Hub::new(connection, Side::Server, server.config.limits.max_depth),
+            requests: Some(Requests::new(Version::HTTP_2, link)),
+            ..Self::new(connection, link)
+        }
+    }
+
+    /// The server's side of a connection with streams over TTHeader.
+    pub(crate) fn tt_header(link: &Arc<Link>, now: Instant) -> Self {
+        let server = link.server();
+        let connection =
+            ttstream::Connection::server(Arc::clone(&server.services), Arc::clone(&server.tt_streams), now);
+        Self::new(connection, link)
+    }
+
+    fn new(connection: impl Into<Connection>, link: &Arc<Link>) -> Self {
+        Self {
+            hub: Hub::new(connection, Side::Server, link.server().config.limits.max_depth),
             link: Arc::clone(link),
-            requests: Requests::new(Version::HTTP_2, link),
+            requests: None,
             spares: Spares::default(),
             body: Vec::new(),
-            wake: Vec::new(),
+            wake: Wakes::new(),
             next: None,
             cancelled: 0,
             closed: None,
@@ -73,25 +88,26 @@ impl GrpcServing {
 
     /// Whether somebody has something to send.
     pub(crate) fn is_called(&self) -> bool {
-        self.hub.is_called()
+        // With tasks left to wake, the next turn comes behind those that were woken anyway.
+        self.wake.is_empty() && self.hub.is_called()
     }
 
-    fn open(&mut self, cx: &mut Context<'_>, id: StreamId, spawn: Option<Spawn<'_, Background>>) {
-        let Some(Arrival { call, target, large }) = self.arrive(id) else {
-            return self.hub.release(id);
+    fn open(&mut self, cx: &mut Context<'_>, key: StreamKey, spawn: Option<Spawn<'_, Background>>) {
+        let Some(Arrival { call, target, large }) = self.arrive(key) else {
+            return self.hub.release(key);
         };
-        let Some((method, dispatch)) = self.link.server().grpc_method(target) else {
-            return self.hub.release(id);
+        let Some((method, dispatch)) = self.link.server().stream_method(target) else {
+            return self.hub.release(key);
         };
         let mut slot = self.spares.take(target, method);
         // The handler's first steps may use the call, so the hub is not locked here.
         let body = large.as_deref().unwrap_or(&self.body);
         let share = || large.clone().unwrap_or_else(|| Bytes::copy_from_slice(&self.body));
         if let Err(error) = slot.start(call, Received::new(body, &share), self.hub.max_depth()) {
-            self.refuse(cx, id, target, error);
+            self.refuse(cx, key, target, error);
             return self.spares.keep(target, slot);
         }
-        let mut work = Work { id, target, slot };
+        let mut work = Work { key, target, slot };
         let first = match (dispatch, spawn) {
             (Dispatch::Spawn, Some(_)) => Poll::Pending,
             _ => work.poll(&self.hub, &self.link, cx),
@@ -108,52 +124,44 @@ impl GrpcServing {
     }
 
     /// Takes what a handler needs out of the connection.
-    fn arrive(&mut self, id: StreamId) -> Option<Arrival> {
+    fn arrive(&mut self, key: StreamKey) -> Option<Arrival> {
         let mut state = self.hub.lock();
-        let incoming = state.connection.call(id)?;
-        let (target, kind) = (incoming.target, incoming.kind);
-        let call = Call::over_grpc(&self.link, &self.hub, id, &incoming);
+        let incoming = state.connection.incoming(key)?;
+        let (target, kind) = (incoming.target(), incoming.kind());
+        let call = Call::of_stream(&self.link, &self.hub, key, &incoming);
         self.body.clear();
-        let mut large = None;
-        if kind.has_single_request() {
-            match state.connection.receiver(id).ok()?.pull() {
-                Pull::Message(message) if message.bytes().len() < SHARE_FROM => {
-                    self.body.extend_from_slice(message.bytes());
-                }
-                Pull::Message(message) => large = Some(message.to_bytes()),
-                _ => return None,
-            }
-        }
+        let large = match kind.has_single_request() {
+            true => state.connection.take_request(key, &mut self.body)?,
+            false => None,
+        };
         Some(Arrival { call, target, large })
     }
 
     /// Answers a call whose request does not decode.
     #[cold]
-    fn refuse(&self, cx: &Context<'_>, id: StreamId, target: Target, error: DecodeError) {
+    fn refuse(&self, cx: &Context<'_>, key: StreamKey, target: Target, error: DecodeError) {
         let server = self.link.server();
         let codec = match target {
             Target::Method(method) => server.services.method(method).map(|(service, _)| service.codec),
             Target::Unknown => None,
         };
-        let outcome = Error::message(error, codec.unwrap_or(Codec::Thrift)).raw_outcome();
-        let _ = self.hub.poll_finish(id, cx, None, &outcome);
-        self.notice_refused(outcome.status);
+        let error = Error::message(error, codec.unwrap_or(Codec::Thrift));
+        let refusal = self.hub.lock().connection.refusal_of(&error);
+        let _ = self.hub.poll_finish(key, cx, None, &Conclusion::Broken(&error));
+        self.notice_refused(&refusal);
     }
 
-    fn notice_refused(&self, status: Status) {
+    fn notice_refused(&self, refusal: &Refusal) {
         let peer = self.link.peer();
-        let refusal = Refusal::Status(status);
-        self.link.server().notice(&Notice::Refused {
-            peer,
-            refusal: &refusal,
-        });
+        self.link.server().notice(&Notice::Refused { peer, refusal });
     }
 
     fn on_closed(&mut self, reason: CloseReason) {
         let (server, peer) = (self.link.server(), self.link.peer());
         server.notice(&Notice::Closed { peer, reason: &reason });
         if reason == CloseReason::Shutdown && server.stop_state() != Stop::Serving {
-            server.count_cut_off(self.cancelled + self.requests.cancelled());
+            let requests = self.requests.as_ref().map_or(0, Requests::cancelled);
+            server.count_cut_off(self.cancelled + requests);
         }
         self.closed = Some(reason);
     }
@@ -167,10 +175,10 @@ impl GrpcServing {
         loop {
             let event = state.connection.poll_event()?;
             match event {
-                Event::Readable { .. } | Event::Writable { .. } => state.notify(&event, &mut self.wake),
+                Event::Readable { .. } | Event::Writable { .. } => state.notify(&event, self.wake.waiting()),
                 Event::Ended { .. } => {
                     self.cancelled += 1;
-                    state.notify(&event, &mut self.wake);
+                    state.notify(&event, self.wake.waiting());
                 }
                 event => return Some(event),
             }
@@ -181,12 +189,15 @@ impl GrpcServing {
 /// Plain requests go through the hub as calls do.
 impl Source for &Hub {
     fn request(&self, id: RequestId, version: Version) -> Option<Result<http::Request<Bytes>, &'static str>> {
-        let state = self.lock();
-        Some(convert_request(&state.connection.http_request(id)?, version))
+        let mut state = self.lock();
+        Some(convert_request(&state.connection.grpc()?.http_request(id)?, version))
     }
 
     fn respond(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
-        self.lock().connection.respond_http(now, id, response)
+        match self.lock().connection.grpc() {
+            Some(connection) => connection.respond_http(now, id, response),
+            None => Ok(()),
+        }
     }
 
     fn shut_down(&mut self, now: Instant) {
@@ -194,7 +205,7 @@ impl Source for &Hub {
     }
 }
 
-impl Engine for GrpcServing {
+impl Engine for StreamServing {
     type Background = Background;
 
     fn receive(&mut self, now: Instant, input: &mut BytesMut) {
@@ -236,17 +247,20 @@ impl Engine for GrpcServing {
     }
 
     fn wake(&mut self) {
+        self.wake.begin_turn();
         self.hub.begin_turn();
     }
 
     fn after_write(&mut self) -> bool {
         self.next = self.next_event();
-        wake_all(self.wake.drain(..));
+        self.wake.wake();
         self.next.is_some()
     }
 
     fn collect(&mut self, now: Instant) {
-        self.requests.collect(&mut &*self.hub, now);
+        if let Some(requests) = &mut self.requests {
+            requests.collect(&mut &*self.hub, now);
+        }
     }
 
     fn resume(&mut self, _now: Instant, _cx: &mut Context<'_>) {}
@@ -261,25 +275,33 @@ impl Engine for GrpcServing {
         while !budget.is_spent() {
             let Some(event) = self.next_event() else {
                 self.cancelled = 0;
-                self.requests.settle_events();
+                if let Some(requests) = &mut self.requests {
+                    requests.settle_events();
+                }
                 break;
             };
             match event {
-                Event::Opened { id } => {
+                Event::Opened { key } => {
                     budget.spend_call();
-                    self.open(cx, id, spawn);
+                    self.open(cx, key, spawn);
                 }
-                Event::Refused { status, .. } => self.notice_refused(*status),
+                Event::Refused(refusal) => self.notice_refused(&refusal),
                 Event::Http(event) => {
                     let spawn = spawn.map(|spawn| move |request| spawn(Background::Request(request)));
                     let spawn = spawn.as_ref().map(|spawn| spawn as Spawn<'_, _>);
-                    self.requests.handle(&mut &*self.hub, now, cx, budget, &event, spawn);
+                    if let Some(requests) = &mut self.requests {
+                        requests.handle(&mut &*self.hub, now, cx, budget, &event, spawn);
+                    }
                 }
                 Event::Closed { reason } => self.on_closed(reason),
                 _ => {}
             }
         }
-        wake_all(self.wake.drain(..));
+        self.wake.wake();
+    }
+
+    fn has_more(&self) -> bool {
+        !self.wake.is_empty()
     }
 
     fn open_calls(&self) -> usize {
@@ -303,16 +325,21 @@ impl Engine for GrpcServing {
     fn release_memory(&mut self) {
         self.spares = Spares::default();
         self.body = Vec::new();
-        self.wake = Vec::new();
-        self.requests.release_memory();
+        self.wake.release_memory();
+        if let Some(requests) = &mut self.requests {
+            requests.release_memory();
+        }
         self.hub.lock().release_memory();
     }
 
     /// Handlers of calls run on, for nobody. Those of plain requests are dropped, by their own tasks.
     fn abandon(&mut self, _spawn: Option<Spawn<'_, Background>>) {
+        self.wake.wake_all();
         self.hub.close(self.link.now());
         self.link.close();
-        self.requests.abandon();
+        if let Some(requests) = &mut self.requests {
+            requests.abandon();
+        }
         self.spares.recycle();
     }
 }

@@ -1,17 +1,10 @@
-//! Calls over gRPC, and the plain requests that come over the same connections.
-
-mod serving;
-mod task;
-#[cfg(test)]
-mod tests;
+//! Settings of a server for gRPC.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kitewire_proto::Switch;
 use kitewire_proto::grpc::{self, UnknownNames};
-
-pub(crate) use serving::GrpcServing;
 
 use super::plain::Http2;
 use crate::server::Server;

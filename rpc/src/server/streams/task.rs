@@ -1,4 +1,4 @@
-//! Handlers of calls over gRPC, in place and in tasks of their own.
+//! Handlers of streams, in place and in tasks of their own.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,19 +7,17 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use kitewire_proto::Target;
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::Codec;
-use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 
 use crate::Error;
 use crate::server::link::Link;
 use crate::server::plain;
 use crate::service::{Answer, Running};
-use crate::stream::Hub;
+use crate::stream::{Conclusion, Hub, StreamKey};
 
 /// A call and its handler.
 pub(super) struct Work {
-    pub(super) id: StreamId,
+    pub(super) key: StreamKey,
     pub(super) target: Target,
     pub(super) slot: Box<dyn Running>,
 }
@@ -30,40 +28,31 @@ impl Work {
         if self.slot.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        let id = self.id;
+        let key = self.key;
         let (service, method) = link.names(self.target);
         self.slot.answer(service, method, &mut |ended| match &ended.answer {
-            Answer::Result(result) => hub.poll_finish(id, cx, Some(*result), &Outcome::default()),
-            Answer::Nothing => hub.poll_finish(id, cx, None, &Outcome::default()),
-            Answer::Failed(error) => poll_fail(hub, id, cx, error),
-            Answer::Panicked(exception) => {
-                let status = Status::new(Code::INTERNAL, exception.to_string());
-                hub.poll_finish(id, cx, None, &status.into())
-            }
+            Answer::Result(result) => hub.poll_finish(key, cx, Some(*result), &Conclusion::Done),
+            Answer::Nothing => hub.poll_finish(key, cx, None, &Conclusion::Done),
+            Answer::Failed(error) => poll_fail(hub, key, cx, error),
+            Answer::Panicked(exception) => hub.poll_finish(key, cx, None, &Conclusion::Panicked(exception)),
         })
     }
 }
 
 #[cold]
-fn poll_fail(hub: &Hub, id: StreamId, cx: &Context<'_>, error: &Error) -> Poll<()> {
+fn poll_fail(hub: &Hub, key: StreamKey, cx: &Context<'_>, error: &Error) -> Poll<()> {
     if error.wants_empty_reply()
-        && let Some(empty) = empty_answer(hub, id)
+        && let Some(empty) = empty_answer(hub, key)
     {
-        return hub.poll_finish(id, cx, Some(&empty), &Outcome::default());
+        return hub.poll_finish(key, cx, Some(&empty), &Conclusion::Done);
     }
-    let from_kitex = hub.lock().connection.call(id).is_some_and(|call| call.is_from_kitex());
-    let outcome = match from_kitex {
-        true => error.outcome(),
-        false => error.plain_outcome(),
-    };
-    hub.poll_finish(id, cx, None, &outcome)
+    hub.poll_finish(key, cx, None, &Conclusion::Failed(error))
 }
 
 /// An answer without any field, where the call has a single one.
-fn empty_answer(hub: &Hub, id: StreamId) -> Option<Bytes> {
-    let state = hub.lock();
-    let call = state.connection.call(id)?;
-    call.kind.has_single_answer().then(|| match call.codec {
+fn empty_answer(hub: &Hub, key: StreamKey) -> Option<Bytes> {
+    let (kind, codec) = hub.shape(key)?;
+    kind.has_single_answer().then(|| match codec {
         Codec::Thrift => Bytes::from_static(b"\0"),
         Codec::Protobuf => Bytes::new(),
     })
@@ -113,7 +102,7 @@ impl Drop for Task {
     /// The runtime gave the task up: the call must not stay open for ever.
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
-            self.hub.release(work.id);
+            self.hub.release(work.key);
             work.slot.recycle();
         }
     }

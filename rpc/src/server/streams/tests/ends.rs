@@ -8,7 +8,7 @@ use crate::server::shared::Stop;
 
 /// A bench with a unary handler that waits for the end of its caller, and a stream's that waits for a message. Returns
 /// their calls.
-fn waiting() -> (Bench, StreamId, StreamId) {
+fn waiting() -> (Bench, StreamKey, StreamKey) {
     let mut bench = bench();
     let unary = bench.ask("unary", MethodKind::Unary, b"wait");
     let talk = bench.open("talk", MethodKind::BidirectionalStreaming);
@@ -77,76 +77,130 @@ fn an_answer_that_comes_too_late_ends_with_the_deadline() {
     assert_eq!(bench.end(id), "4: context deadline exceeded");
 }
 
+/// A bench with two streams whose handlers wait for a message.
+fn talking(transport: Transport) -> (Bench, [StreamKey; 2]) {
+    let mut bench = bench_over(transport);
+    let ids = [(); 2].map(|()| bench.open("talk", MethodKind::BidirectionalStreaming));
+    assert_eq!(bench.turn(), 2);
+    assert_eq!(bench.work(), 2);
+    (bench, ids)
+}
+
 #[test]
 fn a_graceful_stop_waits_and_then_counts_what_it_cuts_off() {
-    let (mut bench, _unary, talk) = waiting();
+    for transport in BOTH {
+        let (mut bench, [talk, _other]) = talking(transport);
+        let until = bench.now() + Duration::from_secs(5);
+        bench.shared.stop(Stop::Graceful(until));
+        let now = bench.now();
+        bench.serving.shutdown(now, Shutdown::Graceful { until });
+        bench.turn();
+        assert!(!bench.serving.is_drained());
+        bench.send(talk, b"goes on");
+        bench.turn();
+        bench.work();
+        bench.turn();
+        assert_eq!(bench.read(talk), ["goes on"]);
+        bench.client_events();
+        bench.pass(Duration::from_secs(5));
+        bench.turn();
+        assert_eq!(bench.serving.closed(), Some(&CloseReason::Shutdown));
+        assert_eq!(bench.shared.cut_off(), 2);
+        assert!(bench.serving.is_drained());
+        bench.serving.abandon(None);
+        assert_eq!(bench.work(), 0, "handlers hear of it");
+        let said = bench.take_said().join("\n");
+        let text = bench.text([
+            "code = 14 desc = graceful shutdown",
+            "code=12013] [server-side stream] canceled by",
+        ]);
+        assert!(said.contains(text), "{said}");
+        let end = bench.end(talk);
+        assert!(
+            end.contains(bench.text(["14: graceful shutdown", "code=12013]"])),
+            "{end}"
+        );
+    }
+}
+
+#[test]
+fn a_stopping_server_takes_no_new_streams() {
+    let (mut bench, [talk, other]) = talking(Transport::TtHeaderStream);
     let until = bench.now() + Duration::from_secs(5);
     bench.shared.stop(Stop::Graceful(until));
     let now = bench.now();
     bench.serving.shutdown(now, Shutdown::Graceful { until });
     bench.turn();
-    assert!(!bench.serving.is_drained());
-    bench.send(talk, b"goes on");
+    let late = bench.open("talk", MethodKind::BidirectionalStreaming);
+    assert_eq!(bench.turn(), 0);
+    let text = "[ttstream error, code=12001] [client-side stream] the server is shutting down";
+    assert_eq!(bench.end(late), text);
+    for id in [talk, other] {
+        bench.send(id, b"leave");
+    }
     bench.turn();
-    bench.work();
+    assert_eq!(bench.work(), 0);
     bench.turn();
-    assert_eq!(bench.read(talk), ["goes on"]);
-    bench.client_events();
-    bench.pass(Duration::from_secs(5));
     bench.turn();
-    assert_eq!(bench.serving.closed(), Some(&CloseReason::Shutdown));
-    assert_eq!(bench.shared.cut_off(), 2);
-    assert!(bench.serving.is_drained());
-    bench.serving.abandon(None);
-    assert_eq!(bench.work(), 0, "handlers hear of it");
-    let said = bench.take_said();
-    assert!(
-        said.contains(&"recv rpc error: code = 14 desc = graceful shutdown".to_owned()),
-        "{said:?}"
-    );
-    assert_eq!(bench.end(talk), "14: graceful shutdown");
+    assert!(bench.serving.is_drained(), "with its last stream");
+    assert_eq!(bench.shared.cut_off(), 0);
+    assert_eq!([bench.end(talk), bench.end(other)], ["end", "end"]);
 }
 
 #[test]
 fn a_graceful_stop_without_calls_is_quick() {
-    let mut bench = bench();
-    assert_eq!(bench.call("unary", b"hello"), "hello, end");
-    let until = bench.now() + Duration::from_secs(5);
-    bench.shared.stop(Stop::Graceful(until));
-    let now = bench.now();
-    bench.serving.shutdown(now, Shutdown::Graceful { until });
-    bench.turn();
-    bench.turn();
-    assert!(bench.serving.is_drained());
-    assert_eq!(bench.shared.cut_off(), 0);
+    for mut bench in BOTH.map(bench_over) {
+        let id = bench.ask("watch", MethodKind::ServerStreaming, b"a");
+        bench.turn();
+        assert_eq!(bench.end(id), "a, end");
+        let until = bench.now() + Duration::from_secs(5);
+        bench.shared.stop(Stop::Graceful(until));
+        let now = bench.now();
+        bench.serving.shutdown(now, Shutdown::Graceful { until });
+        bench.turn();
+        bench.turn();
+        assert!(bench.serving.is_drained());
+        assert_eq!(bench.shared.cut_off(), 0);
+    }
 }
 
 #[test]
 fn a_lost_connection_ends_its_calls() {
-    let (mut bench, _, _) = waiting();
-    let now = bench.now();
-    bench.serving.handle_disconnect(now, Disconnect::ReadFailed);
-    bench.turn();
-    assert!(bench.serving.is_drained());
-    bench.driver.take();
-    bench.serving.abandon(None);
-    assert_eq!(bench.work(), 0);
-    assert_eq!(bench.driver.take(), 0, "nobody is there to be woken");
-    assert_eq!(bench.shared.cut_off(), 0);
-    let said = bench.take_said().join("\n");
-    assert!(said.contains("cancelled CallerGone"), "{said}");
-    assert!(said.contains("recv rpc error: code = 1 desc = transport: "), "{said}");
-    assert_eq!(bench.serving.open_calls(), 0);
+    for transport in BOTH {
+        let (mut bench, [talk, _other]) = talking(transport);
+        bench.send(talk, b"wait");
+        bench.turn();
+        assert_eq!(bench.work(), 2);
+        let now = bench.now();
+        bench.serving.handle_disconnect(now, Disconnect::ReadFailed);
+        bench.turn();
+        assert!(bench.serving.is_drained());
+        bench.driver.take();
+        bench.serving.abandon(None);
+        assert_eq!(bench.work(), 0);
+        assert_eq!(bench.driver.take(), 0, "nobody is there to be woken");
+        assert_eq!(bench.shared.cut_off(), 0);
+        let said = bench.take_said().join("\n");
+        assert!(said.contains("cancelled CallerGone"), "{said}");
+        let text = bench.text([
+            "recv rpc error: code = 1 desc = transport: ",
+            "recv [ttstream error, code=12013] canceled by connection closed",
+        ]);
+        assert!(said.contains(text), "{said}");
+        assert_eq!(bench.serving.open_calls(), 0);
+    }
 }
 
 #[test]
 fn calls_whose_tasks_are_dropped_do_not_stay_open() {
-    let (mut bench, unary, talk) = waiting();
-    bench.drop_tasks();
-    bench.turn();
-    assert_eq!(bench.serving.open_calls(), 0);
-    for id in [unary, talk] {
-        assert!(bench.client.outcome(id).is_some());
+    for transport in BOTH {
+        let (mut bench, ids) = talking(transport);
+        bench.drop_tasks();
+        bench.turn();
+        assert_eq!(bench.serving.open_calls(), 0);
+        for id in ids {
+            assert!(bench.client.is_ended(id));
+        }
     }
 }
 

@@ -10,21 +10,20 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::MethodKind;
-use kitewire_proto::grpc::{Config, Connection, Event, Pull, Request};
-use kitewire_proto::http::Fields;
-use kitewire_proto::http2::StreamId;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::Outcome;
-use kitewire_proto::{Instant, MetaInfo, Transmit};
+use kitewire_proto::{Instant, MetaInfo, Transmit, grpc, ttstream};
 
-use crate::Server;
-use crate::server::grpc::GrpcServing;
-use crate::server::grpc::task::Background;
+use crate::server::streams::StreamServing;
+use crate::server::streams::task::Background;
 use crate::server::{Budget, Engine, Link, Shared};
+use crate::stream::{Connection, Event, Pulled, StreamKey};
+use crate::{Metadata, Server, Transport};
 
 /// Everything that a test needs of a server and its one client.
 pub(super) struct Bench {
-    pub(super) serving: GrpcServing,
+    pub(super) transport: Transport,
+    pub(super) serving: StreamServing,
     pub(super) shared: Arc<Shared>,
     pub(super) client: Connection,
     pub(super) driver: Arc<Count>,
@@ -56,7 +55,12 @@ impl Count {
 }
 
 impl Bench {
+    /// A bench over gRPC.
     pub(super) fn new(server: Server<()>, said: Said) -> Self {
+        Self::over(Transport::Grpc, server, said)
+    }
+
+    pub(super) fn over(transport: Transport, server: Server<()>, said: Said) -> Self {
         let noticed = Arc::clone(&said);
         let server = server.observe(move |notice| noticed.lock().unwrap().push(format!("{notice:?}")));
         let clock = Arc::new(AtomicU64::new(0));
@@ -67,12 +71,24 @@ impl Bench {
         }));
         let link = Arc::new(Link::new(Arc::clone(&shared), None));
         let driver = Arc::new(Count::default());
-        let mut serving = GrpcServing::new(&link, Instant::ZERO);
+        let (mut serving, client) = match transport {
+            Transport::TtHeaderStream => {
+                let mut config = ttstream::Config::default();
+                config.service_name = "A".to_owned();
+                let client = ttstream::Connection::client(Arc::new(config), Instant::ZERO);
+                (StreamServing::tt_header(&link, Instant::ZERO), Connection::from(client))
+            }
+            _ => {
+                let client = grpc::Connection::client(Arc::new(grpc::Config::default()), Instant::ZERO);
+                (StreamServing::grpc(&link, Instant::ZERO), Connection::from(client))
+            }
+        };
         serving.adopt(&Arc::clone(&driver).into());
         Self {
+            transport,
             serving,
             shared,
-            client: Connection::client(Arc::new(Config::default()), Instant::ZERO),
+            client,
             driver,
             said,
             clock,
@@ -141,33 +157,49 @@ impl Bench {
     }
 
     /// Opens a call, with nothing sent but its header.
-    pub(super) fn open(&mut self, method: &str, kind: MethodKind) -> StreamId {
-        self.open_with(method, kind, |_| {})
+    pub(super) fn open(&mut self, method: &str, kind: MethodKind) -> StreamKey {
+        let (service, method) = method.split_once('.').unwrap_or(("Svc", method));
+        let now = self.now();
+        match self.transport {
+            Transport::TtHeaderStream => {
+                let request = ttstream::Request::new(service, method, kind);
+                self.client.open_tt_header(now, &request).unwrap()
+            }
+            _ => {
+                let request = grpc::Request::new("demo", service, method, Codec::Thrift, kind);
+                self.client.open_grpc(now, &request).unwrap()
+            }
+        }
     }
 
+    /// Opens a call over gRPC.
     pub(super) fn open_with<'r>(
         &mut self,
         method: &'r str,
         kind: MethodKind,
-        set: impl FnOnce(&mut Request<'r>),
-    ) -> StreamId {
-        let (service, method) = method.split_once('.').unwrap_or(("Svc", method));
-        let mut request = Request::new("demo", service, method, Codec::Thrift, kind);
+        set: impl FnOnce(&mut grpc::Request<'r>),
+    ) -> StreamKey {
+        let mut request = grpc::Request::new("demo", "Svc", method, Codec::Thrift, kind);
         set(&mut request);
-        self.client.open(self.now(), &request).unwrap()
+        self.client.open_grpc(self.now(), &request).unwrap()
     }
 
-    pub(super) fn send(&mut self, id: StreamId, message: &'static [u8]) {
+    /// The one of two texts that fits the transport.
+    pub(super) fn text<'t>(&self, texts: [&'t str; 2]) -> &'t str {
+        texts[usize::from(self.transport == Transport::TtHeaderStream)]
+    }
+
+    pub(super) fn send(&mut self, id: StreamKey, message: &'static [u8]) {
         let message = Bytes::from_static(message);
-        self.client.sender(id).unwrap().send(&message).unwrap();
+        self.client.send(id, &message).unwrap();
     }
 
-    pub(super) fn close(&mut self, id: StreamId) {
-        self.client.sender(id).unwrap().finish().unwrap();
+    pub(super) fn close(&mut self, id: StreamKey) {
+        assert!(self.client.close_send(id));
     }
 
     /// A call with one request, on its way.
-    pub(super) fn ask(&mut self, method: &str, kind: MethodKind, message: &'static [u8]) -> StreamId {
+    pub(super) fn ask(&mut self, method: &str, kind: MethodKind, message: &'static [u8]) -> StreamKey {
         let id = self.open(method, kind);
         self.send(id, message);
         self.close(id);
@@ -182,21 +214,26 @@ impl Bench {
     }
 
     /// Messages of a call, in words, and how it ended if it has.
-    pub(super) fn read(&mut self, id: StreamId) -> Vec<String> {
+    pub(super) fn read(&mut self, id: StreamKey) -> Vec<String> {
         let mut read = Vec::new();
+        let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         loop {
-            match self.client.receiver(id).unwrap().pull() {
-                Pull::Message(message) => read.push(String::from_utf8_lossy(message.bytes()).into_owned()),
-                Pull::Empty => return read,
-                Pull::End => {
+            match self.client.pull(id, words) {
+                Pulled::Read(message) => read.push(message),
+                Pulled::Large(message) => read.push(words(&message)),
+                Pulled::Empty => return read,
+                Pulled::End => {
                     read.push("end".to_owned());
                     return read;
                 }
-                Pull::Failed => break,
+                Pulled::Failed => break,
             }
         }
-        let outcome = self.client.outcome(id).unwrap();
-        let Outcome { status, business } = outcome;
+        let Some(connection) = self.client.grpc() else {
+            read.push(self.client.failure(id).to_string());
+            return read;
+        };
+        let Outcome { status, business } = connection.outcome(id.grpc()).unwrap();
         read.push(format!("{}: {}", status.code.0, status.message));
         if let Some(business) = business {
             read.push(format!("business {} {:?}", business.code, business.extra));
@@ -205,13 +242,17 @@ impl Bench {
     }
 
     /// The same of a call that is over, which is released.
-    pub(super) fn end(&mut self, id: StreamId) -> String {
+    pub(super) fn end(&mut self, id: StreamKey) -> String {
         let read = self.read(id).join(", ");
         self.client.release(id);
         read
     }
 
-    pub(super) fn trailer(&self, id: StreamId) -> &Fields {
+    pub(super) fn header(&self, id: StreamKey) -> Option<Metadata> {
+        self.client.header(id)
+    }
+
+    pub(super) fn trailer(&self, id: StreamKey) -> Metadata {
         self.client.trailer(id).unwrap()
     }
 
