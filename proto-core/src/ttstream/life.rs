@@ -58,6 +58,12 @@ impl Connection {
         self.settle(now);
     }
 
+    /// Ends the connection at once, for a reason of its owner's: its streams fail with `why`.
+    pub fn abort(&mut self, now: Instant, why: &Exception) {
+        self.fail_with(CloseReason::Shutdown, why);
+        self.settle(now);
+    }
+
     /// Patience is over: what still runs is given up, and the connection ends.
     pub(super) fn end_all_streams(&mut self, reason: CloseReason) {
         if self.life.closed.is_none() {
@@ -98,17 +104,22 @@ impl Connection {
     /// Ends the connection, and with it what runs.
     #[cold]
     pub(super) fn fail(&mut self, reason: CloseReason) {
+        let why = self.loss(&reason);
+        self.fail_with(reason, &why);
+    }
+
+    /// The same, where what the streams are told is not for the reason to say.
+    fn fail_with(&mut self, reason: CloseReason, why: &Exception) {
         if self.life.closed.is_some() {
             return;
         }
-        let why = self.loss(&reason);
         self.life.closed = Some(reason.clone());
         self.life.paused = None;
         self.times.frame = None;
         self.blocked.clear();
         self.updates.clear();
         for id in self.streams.ids() {
-            self.lose(id, &why);
+            self.lose(id, why);
         }
         self.events.push_back(Event::Closed { reason });
     }

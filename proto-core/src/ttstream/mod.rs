@@ -55,6 +55,7 @@
 mod client;
 mod config;
 mod credit;
+mod ending;
 mod event;
 mod exception;
 mod flow;
