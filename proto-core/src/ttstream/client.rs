@@ -204,7 +204,7 @@ impl Connection {
         if stream.deadline.is_some() {
             self.prune_deadlines();
         }
-        if std::mem::take(&mut self.life.wants_stream) {
+        if std::mem::take(&mut self.life.wants_stream) && self.life.closed.is_none() {
             self.events.push_back(Event::Available);
         }
     }

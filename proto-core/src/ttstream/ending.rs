@@ -168,7 +168,7 @@ pub(super) fn read_outcome(frame: &Frame, bytes: &[u8], side: Side) -> Outcome {
         return Outcome::Exception(match read_exception(payload) {
             Ok(exception) => Exception {
                 remote: Some(exception.kind),
-                ..Exception::new(code::APPLICATION, Class::Application, exception.message).on(side)
+                ..Exception::remote(code::APPLICATION, Class::Application, &exception.message).on(side)
             },
             Err(error) => Exception::illegal_frame(error.to_string()).on(side),
         });

@@ -196,6 +196,11 @@ impl Exception {
         Self::new(code::ILLEGAL_FRAME, Class::Protocol, reason)
     }
 
+    /// What a peer said.
+    pub(super) fn remote(code: i32, class: Class, text: &str) -> Self {
+        Self::new(code, class, beginning(text, MAX_TEXT))
+    }
+
     /// This exception as `side` shows it.
     #[must_use]
     pub const fn on(mut self, side: Side) -> Self {
@@ -232,3 +237,17 @@ impl fmt::Display for Exception {
 }
 
 impl std::error::Error for Exception {}
+
+/// As much of a peer's text as is kept: it stays for as long as its stream is not released.
+pub(super) fn beginning(text: &str, limit: usize) -> &str {
+    let ends = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= limit);
+    match text.len() > limit {
+        true => text.get(..ends.last().unwrap_or(0)).unwrap_or(""),
+        false => text,
+    }
+}
+
+/// Bytes of the text of an exception that are kept.
+const MAX_TEXT: usize = 16 * 1024;
+/// Bytes of the way of a cancel that are kept.
+pub(super) const MAX_PATH: usize = 4 * 1024;

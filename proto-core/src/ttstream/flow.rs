@@ -152,6 +152,9 @@ impl Connection {
     /// Writes the limits that have risen.
     #[inline]
     pub(super) fn write_updates(&mut self) {
+        if self.life.closed.is_some() {
+            return self.updates.clear();
+        }
         if let Some(limit) = self.credit.update() {
             self.credit.grant(limit);
             self.put_flow(StreamId::CONNECTION, FlowFrame::Limit(limit));
@@ -182,7 +185,10 @@ impl Connection {
     /// Whether nothing more may be read for now.
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
-        self.queues.is_flooded() || self.life.paused.is_some() && self.credit.queued() >= self.credit.stall_at() / 2
+        // What a client sends in front of its messages is bounded by its streams. Were both sides to wait for the other to
+        // read, neither would.
+        let is_flooded = self.role == Role::Server && self.queues.is_flooded();
+        is_flooded || self.life.paused.is_some() && self.credit.queued() >= self.credit.stall_at() / 2
     }
 
     /// Sees that no more waits than may, where the peer does not obey flow control. Called after each message.

@@ -27,6 +27,13 @@ pub(super) struct Inbox {
     large: VecDeque<Bytes>,
 }
 
+/// The oldest message of an [`Inbox`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Front {
+    length: u32,
+    pub(super) charge: u32,
+}
+
 impl Inbox {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
@@ -50,23 +57,32 @@ impl Inbox {
         self.large.push_back(message);
     }
 
-    /// The oldest message.
+    /// The oldest message, to be looked at.
     #[inline]
-    pub(super) fn front(&self) -> Option<&[u8]> {
-        let (length, _, rest) = self.split()?;
-        match length {
-            LARGE => self.large.front().map(|bytes| &**bytes),
-            length => rest.get(..length as usize),
+    pub(super) fn front(&self) -> Option<Front> {
+        let prefix: &[u8; PREFIX] = self.first.get(self.read..)?.first_chunk()?;
+        let [l0, l1, l2, l3, c0, c1, c2, c3] = *prefix;
+        Some(Front {
+            length: u32::from_ne_bytes([l0, l1, l2, l3]),
+            charge: u32::from_ne_bytes([c0, c1, c2, c3]),
+        })
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub(super) fn bytes(&self, front: Front) -> &[u8] {
+        let start = self.read.saturating_add(PREFIX);
+        let end = start.saturating_add(front.length as usize);
+        match front.length {
+            LARGE => self.large.front().map_or(&[], |bytes| &**bytes),
+            _ => self.first.get(start..end).unwrap_or(&[]),
         }
     }
 
-    /// Drops the oldest message. Returns its charge.
+    /// Drops it.
     #[inline]
-    pub(super) fn drop_front(&mut self, spares: &mut Spares) -> u32 {
-        let Some((length, charge, _)) = self.split() else {
-            return 0;
-        };
-        let step = match length {
+    pub(super) fn drop_front(&mut self, front: Front, spares: &mut Spares) {
+        let step = match front.length {
             LARGE => {
                 self.large.pop_front();
                 PREFIX
@@ -77,25 +93,24 @@ impl Inbox {
         if self.read >= self.first.len() {
             self.next_block(spares);
         }
-        charge
     }
 
-    /// Takes the oldest message, with its charge. A large one is not copied.
-    pub(super) fn take_front(&mut self, spares: &mut Spares) -> Option<(Bytes, u32)> {
-        let (length, charge, rest) = self.split()?;
-        let bytes = match length {
-            LARGE => self.large.front()?.clone(),
-            length => Bytes::copy_from_slice(rest.get(..length as usize)?),
+    /// Takes it. A large one is not copied.
+    pub(super) fn take_front(&mut self, front: Front, spares: &mut Spares) -> Bytes {
+        let bytes = match (front.length, self.large.front()) {
+            (LARGE, Some(bytes)) => bytes.clone(),
+            _ => Bytes::copy_from_slice(self.bytes(front)),
         };
-        self.drop_front(spares);
-        Some((bytes, charge))
+        self.drop_front(front, spares);
+        bytes
     }
 
     /// Drops everything. Returns the charge of it.
     pub(super) fn clear(&mut self, spares: &mut Spares) -> u64 {
         let mut charge = 0_u64;
-        while !self.is_empty() {
-            charge = charge.saturating_add(self.drop_front(spares).into());
+        while let Some(front) = self.front() {
+            charge = charge.saturating_add(front.charge.into());
+            self.drop_front(front, spares);
         }
         spares.keep(std::mem::take(&mut self.first));
         *self = Self::default();
@@ -109,18 +124,12 @@ impl Inbox {
         }
     }
 
-    /// Length and charge of the oldest message, and what stands behind them.
-    #[inline]
-    fn split(&self) -> Option<(u32, u32, &[u8])> {
-        let rest = self.first.get(self.read..)?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (charge, rest) = rest.split_first_chunk()?;
-        Some((u32::from_ne_bytes(*length), u32::from_ne_bytes(*charge), rest))
-    }
-
     /// A block with room for `n` bytes.
     #[inline]
     fn room(&mut self, n: usize, spares: &mut Spares) -> &mut Vec<u8> {
+        if self.more.is_empty() && self.first.capacity().saturating_sub(self.first.len()) >= n {
+            return &mut self.first;
+        }
         let last = self.more.back().unwrap_or(&self.first);
         if last.capacity().saturating_sub(last.len()) < n {
             self.grow(n, spares);
@@ -207,10 +216,10 @@ mod tests {
             }
             for _ in 0..(round + 3) % 6 {
                 let Some(front) = inbox.front() else { break };
-                assert_eq!(front, message(taken));
+                assert_eq!((inbox.bytes(front), front.charge), (&message(taken)[..], taken));
                 match taken % 2 {
-                    0 => assert_eq!(inbox.drop_front(&mut spares), taken),
-                    _ => assert_eq!(inbox.take_front(&mut spares).unwrap().0, message(taken)),
+                    0 => inbox.drop_front(front, &mut spares),
+                    _ => assert_eq!(inbox.take_front(front, &mut spares), message(taken)),
                 }
                 taken += 1;
             }

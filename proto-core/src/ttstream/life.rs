@@ -46,6 +46,9 @@ impl Connection {
 
     /// Ends the connection; see [`Shutdown`]. Streams that run go on until the deadline, and are then given up.
     pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        if self.life.closed.is_some() {
+            return;
+        }
         match how {
             Shutdown::Graceful { until } => {
                 if self.life.drain.is_none() && self.role == Role::Client {

@@ -211,7 +211,9 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        self.queues.has_control() || !self.updates.is_empty() || self.credit.update().is_some()
+        self.queues.has_control()
+            || !self.updates.is_empty()
+            || self.credit.update().is_some() && self.life.closed.is_none()
     }
 
     /// Whether the connection has more to do although nothing waits to be sent: it has just become idle, or ends as
@@ -282,7 +284,7 @@ impl Connection {
 
     /// Whether everything is over and sent, so that the socket can be closed.
     #[must_use]
-    pub const fn is_drained(&self) -> bool {
+    pub fn is_drained(&self) -> bool {
         self.life.closed.is_some() && (self.life.abandoned || self.queues.is_empty())
     }
 

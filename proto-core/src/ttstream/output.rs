@@ -4,6 +4,8 @@
 //! frames of a server go first of all, and are written last: one whose client has given the stream up by then is not
 //! sent, as it would end all streams of a Kitex client.
 
+use std::collections::BTreeMap;
+
 use super::send::write_strings;
 use super::streams::Stream;
 use super::{Connection, StreamId, Strings};
@@ -18,8 +20,8 @@ use crate::wire::ttstream::{FlowFrame, FramePrefix, FrameType, write_frame};
 pub(super) struct Queues {
     /// The beginning of the connection, and behind it the headers.
     first: Output,
-    headers: Vec<Header>,
-    /// Bytes that those hold, as far as they may be many.
+    headers: BTreeMap<StreamId, Header>,
+    /// Bytes that those will be, about.
     headers_len: usize,
     control: Output,
     pub(super) data: Output,
@@ -35,9 +37,15 @@ pub(super) struct Queues {
 /// A header frame that is not written yet.
 #[derive(Debug)]
 struct Header {
-    id: StreamId,
     prefix: FramePrefix,
     strings: Option<Box<Strings>>,
+}
+
+impl Header {
+    fn size(&self) -> usize {
+        let strings = self.strings.as_ref().map_or(0, |strings| strings.size());
+        strings.saturating_add(self.prefix.len())
+    }
 }
 
 /// What a transmit has moved.
@@ -50,11 +58,11 @@ pub(super) struct Moved {
 }
 
 impl Queues {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.unsent() == 0 && self.headers.is_empty()
     }
 
-    pub(super) const fn has_control(&self) -> bool {
+    pub(super) fn has_control(&self) -> bool {
         !self.control.is_empty() || !self.headers.is_empty()
     }
 
@@ -99,7 +107,6 @@ impl Queues {
 
     pub(super) fn release_memory(&mut self) {
         self.first.release();
-        self.headers.shrink_to(0);
         self.control.release();
         self.data.release();
     }
@@ -125,30 +132,26 @@ impl Queues {
             write_header(&mut tried, stream.id, &stream.prefix, strings);
             tried.take_error().map_or(Ok(()), Err)?;
         }
-        self.headers_len = self.headers_len.saturating_add(strings.size());
-        self.headers.push(Header {
-            id: stream.id,
+        let header = Header {
             prefix: stream.prefix.clone(),
             strings: (!strings.is_empty()).then(|| Box::new(strings.clone())),
-        });
+        };
+        self.drop_header(stream.id);
+        self.headers_len = self.headers_len.saturating_add(header.size());
+        self.headers.insert(stream.id, header);
         Ok(())
     }
 
     /// Takes back a header that has not gone out.
     pub(super) fn drop_header(&mut self, id: StreamId) {
-        let held = &mut self.headers_len;
-        self.headers.retain(|header| {
-            let stays = header.id != id;
-            if !stays {
-                *held = held.saturating_sub(header.strings.as_ref().map_or(0, |strings| strings.size()));
-            }
-            stays
-        });
+        if let Some(header) = self.headers.remove(&id) {
+            self.headers_len = self.headers_len.saturating_sub(header.size());
+        }
     }
 
     fn write_headers(&mut self) {
         self.headers_len = 0;
-        for Header { id, prefix, strings } in self.headers.drain(..) {
+        for (id, Header { prefix, strings }) in std::mem::take(&mut self.headers) {
             match strings {
                 Some(strings) => write_header(&mut self.first, id, &prefix, &strings),
                 None => {

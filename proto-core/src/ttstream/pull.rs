@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::credit::Credit;
-use super::inbox::Spares;
+use super::inbox::{Front, Spares};
 use super::streams::Stream;
 use super::{Connection, Outcome, StreamId};
 use crate::http2::Role;
@@ -41,6 +41,7 @@ pub struct Message<'a> {
     credit: &'a mut Credit,
     spares: &'a mut Spares,
     updates: &'a mut Vec<StreamId>,
+    front: Front,
     /// It was taken as bytes of its own.
     taken: bool,
 }
@@ -58,12 +59,13 @@ impl<'a> Receiver<'a> {
         let Some(stream) = connection.streams.at_mut(key) else {
             return Pull::Failed;
         };
-        if !stream.inbox.is_empty() {
+        if let Some(front) = stream.inbox.front() {
             return Pull::Message(Message {
                 stream,
                 credit: &mut connection.credit,
                 spares: &mut connection.spares,
                 updates: &mut connection.updates,
+                front,
                 taken: false,
             });
         }
@@ -84,24 +86,21 @@ impl Message<'_> {
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.stream.inbox.front().unwrap_or(&[])
+        self.stream.inbox.bytes(self.front)
     }
 
     /// Its bytes to keep. Many share the block that was read; few are copied, so that they do not pin it.
     #[must_use]
     pub fn to_bytes(mut self) -> Bytes {
-        let Some((bytes, charge)) = self.stream.inbox.take_front(self.spares) else {
-            return Bytes::new();
-        };
         self.taken = true;
-        self.note_taken(charge);
-        bytes
+        self.note_taken();
+        self.stream.inbox.take_front(self.front, self.spares)
     }
 
     /// The application has taken it.
     #[inline]
-    fn note_taken(&mut self, charge: u32) {
-        let (stream, charge) = (&mut *self.stream, u64::from(charge));
+    fn note_taken(&mut self) {
+        let (stream, charge) = (&mut *self.stream, u64::from(self.front.charge));
         self.credit.take(charge);
         stream.taken = stream.taken.saturating_add(charge);
         stream.flags.has_taken = true;
@@ -116,8 +115,8 @@ impl Drop for Message<'_> {
     #[inline]
     fn drop(&mut self) {
         if !self.taken {
-            let charge = self.stream.inbox.drop_front(self.spares);
-            self.note_taken(charge);
+            self.stream.inbox.drop_front(self.front, self.spares);
+            self.note_taken();
         }
     }
 }

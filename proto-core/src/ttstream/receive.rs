@@ -3,8 +3,9 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::ending::read_outcome;
-use super::exception::code;
-use super::streams::{Head, Phase};
+use super::exception::{MAX_PATH, beginning, code};
+use super::inbox::{Inbox, Spares};
+use super::streams::{Head, Phase, Stream};
 use super::{Class, Connection, Event, Exception, MetaFrame, Outcome, Side};
 use crate::buf::SHARE_FROM;
 use crate::error::CloseReason;
@@ -105,61 +106,39 @@ impl Connection {
 
     #[inline]
     fn on_data(&mut self, now: Instant, frame: &DataFrame, payload: &[u8]) {
-        if let Some(key) = self.admit(frame)
-            && let Some(stream) = self.streams.at_mut(key)
-        {
-            stream.inbox.copy(payload, frame.charge(), &mut self.spares);
-            self.note_message(now, key);
-        }
+        self.take_in(now, frame, |inbox, charge, spares| inbox.copy(payload, charge, spares));
     }
 
     fn on_large_data(&mut self, now: Instant, frame: &DataFrame, payload: Bytes) {
-        if let Some(key) = self.admit(frame)
-            && let Some(stream) = self.streams.at_mut(key)
-        {
-            stream.inbox.share(payload, frame.charge(), &mut self.spares);
-            self.note_message(now, key);
-        }
+        self.take_in(now, frame, |inbox, charge, spares| inbox.share(payload, charge, spares));
     }
 
-    /// Counts a message, and says which stream takes it.
+    /// Counts a message, and has it put into the inbox of its stream.
     #[inline]
-    fn admit(&mut self, frame: &DataFrame) -> Option<Key> {
+    fn take_in(&mut self, now: Instant, frame: &DataFrame, put: impl FnOnce(&mut Inbox, u32, &mut Spares)) {
         let charge = frame.charge();
         if self.credit.receive(charge) {
-            self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
-            return None;
+            self.credit.take(charge.into());
+            return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
         }
         let key = self.streams.find(frame.id);
-        let Some(stream) = key.and_then(|key| self.streams.at_mut(key)) else {
+        let found = key.and_then(|key| self.streams.at_mut(key));
+        let taken = |stream: &&mut Stream| receiving(stream.receiving, Arrival::Data).ttheader == Verdict::Taken;
+        let Some(stream) = found.filter(taken) else {
             // Data for nobody counts for the connection all the same.
-            self.credit.take(charge.into());
-            return None;
+            return self.credit.take(charge.into());
         };
-        if receiving(stream.receiving, Arrival::Data).ttheader != Verdict::Taken {
-            self.credit.take(charge.into());
-            return None;
-        }
         if self.credit.is_enforced() && stream.received >= stream.granted {
             self.credit.take(charge.into());
-            self.overflow(frame.id, "flow control: stream limit exceeded");
-            return None;
+            return self.overflow(frame.id, "flow control: stream limit exceeded");
         }
         stream.received = stream.received.saturating_add(charge.into());
-        key
-    }
-
-    /// A stream has a message more.
-    #[inline]
-    fn note_message(&mut self, now: Instant, key: Key) {
-        if let Some(stream) = self.streams.at_mut(key) {
-            let id = stream.id;
-            if std::mem::take(&mut stream.flags.wants_readable) {
-                self.events.push_back(Event::Readable { id });
-            } else if let Phase::Collecting { .. } = stream.phase {
-                stream.phase = Phase::Open;
-                self.events.push_back(Event::Opened { id });
-            }
+        put(&mut stream.inbox, charge, &mut self.spares);
+        if std::mem::take(&mut stream.flags.wants_readable) {
+            self.events.push_back(Event::Readable { id: frame.id });
+        } else if let Phase::Collecting { .. } = stream.phase {
+            stream.phase = Phase::Open;
+            self.events.push_back(Event::Opened { id: frame.id });
         }
         self.check_stall(now);
     }
@@ -243,14 +222,14 @@ impl Connection {
         }
         stream.receiving = rule.next;
         let mut why = match read_exception(frame.payload(bytes)) {
-            Ok(exception) => Exception::new(exception.kind.0, Class::Canceled, exception.message),
+            Ok(exception) => Exception::remote(exception.kind.0, Class::Canceled, &exception.message),
             Err(_) => Exception::new(UNREADABLE_RST, Class::Canceled, "rst"),
         };
         why.side = Some(side);
         if frame.has_strings
             && let Some(path) = frame.view(bytes).string(CANCEL_PATH)
         {
-            why.path = String::from_utf8_lossy(path).into_owned();
+            why.path = beginning(&String::from_utf8_lossy(path), MAX_PATH).to_owned();
         }
         match self.role {
             Role::Client => self.end_by_peer(key, Outcome::Exception(why)),

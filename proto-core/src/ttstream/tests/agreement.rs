@@ -9,7 +9,7 @@ use crate::ttstream::*;
 
 /// Sends far more than any window of these tests.
 fn assert_unlimited(side: &mut Side, id: StreamId) {
-    for _ in 0..400 {
+    for _ in 0..150 {
         if side.send_long(id, 10_000).is_err() {
             side.sent();
             side.send_long(id, 10_000).unwrap();
@@ -117,6 +117,29 @@ fn f2_an_answer_that_cannot_be_read_or_declines_is_none() {
     assert_unlimited(&mut side, id);
     side.feed(&[Frame::settings("1,5,5")]);
     assert_eq!(side.sent(), [""; 0]);
+}
+
+/// SPEC TFC-1: what else such a frame holds does not matter.
+#[test]
+fn f2_other_keys_and_payloads_of_such_frames_are_ignored() {
+    let more = |frame: Frame| frame.int(9, "bidi").int(400, "x").text("k", "v").body("junk");
+    let mut side = Side::server(|_| {});
+    side.feed(&[more(Frame::settings("1,1000,1000"))]);
+    assert_eq!(side.sent(), ["0 meta fc01=1,16777216,1048576"]);
+    let id = side.opened(1, BOTH);
+    assert_eq!(side.send_all(id, 0), 1000_u64.div_ceil(charge(0)));
+    side.feed(&[more(Frame::limit(1, 5000)), more(Frame::limit(0, 5000))]);
+    assert_eq!(side.told(), ["writable 1"]);
+}
+
+/// SPEC TFC-20: limits of stream 0 would be taken for the connection's.
+#[test]
+fn f2_no_stream_zero_beside_flow_control() {
+    let mut side = Side::fc_server(MIB, MIB, |_| {});
+    side.feed(&[Frame::open(0, BOTH), Frame::data(0, "x")]);
+    assert_eq!(side.told(), ["refused 0 6 stream 0 is the connection itself"]);
+    assert_eq!(side.sent(), ["0 trailer 6 stream 0 is the connection itself"]);
+    side.assert_empty();
 }
 
 /// SPEC TFC-6: an answer is of the version that was offered, or of an earlier one.

@@ -268,6 +268,8 @@ fn c19_meta_frames_change_nothing() {
         side.sent();
         side.feed(std::slice::from_ref(&meta));
         assert_eq!(side.told(), told);
+        side.feed(&[Frame::limit(1, 5), Frame::limit(0, 5), Frame::settings("1,1,1")]);
+        assert_eq!(side.told(), [""; 0], "flow control is nobody else's");
         side.feed(&[Frame::header(1), meta.clone(), Frame::trailer(1), meta.clone()]);
         assert_eq!(side.ending(id), "ok");
         assert_eq!(side.connection.header(id).unwrap().len(), 0);

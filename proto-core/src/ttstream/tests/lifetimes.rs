@@ -308,27 +308,34 @@ fn a_hundred_thousand_streams_leave_nothing() {
     let mut duo = Duo::new(Config::default(), Config::default());
     duo.settle();
     let message = bytes::Bytes::from_static(b"hello");
-    for n in 0..100_000 {
-        let id = duo.client.open(duo.now, &request(BOTH)).unwrap();
-        duo.client.sender(id).unwrap().send(&message).unwrap();
+    for _ in 0..1_000 {
+        let ids = [(); 100].map(|()| duo.client.open(duo.now, &request(BOTH)).unwrap());
+        for id in ids {
+            duo.client.sender(id).unwrap().send(&message).unwrap();
+        }
         duo.settle();
-        match n % 5 {
-            0 => duo.client.release(id),
-            1 => duo.client.cancel(id, &Exception::canceled_by_user()),
-            _ => {
-                duo.server.sender(id).unwrap().send(&message).unwrap();
-                duo.client.sender(id).unwrap().finish().unwrap();
+        for (n, id) in ids.into_iter().enumerate() {
+            match n % 5 {
+                0 => duo.client.release(id),
+                1 => duo.client.cancel(id, &Exception::canceled_by_user()),
+                2 => duo.server.finish(id, &Ending::Ok, &Strings::new()),
+                _ => {
+                    duo.server.sender(id).unwrap().send(&message).unwrap();
+                    duo.client.sender(id).unwrap().finish().unwrap();
+                }
             }
         }
-        if n % 3 == 0 {
-            duo.settle();
-        }
-        duo.server.finish(id, &Ending::Ok, &Strings::new());
         duo.settle();
-        duo.client.release(id);
+        for id in ids {
+            duo.server.finish(id, &Ending::Ok, &Strings::new());
+        }
+        duo.settle();
+        for id in ids {
+            duo.client.release(id);
+        }
         while duo.server.poll_event().is_some() || duo.client.poll_event().is_some() {}
         for connection in [&duo.client, &duo.server] {
-            assert_eq!((connection.open_streams(), connection.usage()), (0, 0), "{n}");
+            assert_eq!((connection.open_streams(), connection.usage()), (0, 0));
             assert!(connection.close_reason().is_none());
         }
     }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::frames::Frame;
 use crate::Transmit;
 use crate::config::Switch;
-use crate::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
+use crate::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services, UnknownHandler};
 use crate::pingpong::Demand;
 use crate::time::Instant;
 use crate::ttstream::*;
@@ -20,6 +20,8 @@ static METHODS: [MethodInfo; 4] = [
     MethodInfo::new("down", MethodKind::ServerStreaming),
     MethodInfo::new("bidi", MethodKind::BidirectionalStreaming),
 ];
+
+static PROTOBUF_METHODS: [MethodInfo; 1] = [MethodInfo::new("pb", MethodKind::BidirectionalStreaming)];
 
 pub(super) struct Side {
     pub(super) connection: Connection,
@@ -46,8 +48,12 @@ impl Side {
     }
 
     pub(super) fn server(change: impl FnOnce(&mut Config)) -> Self {
+        Self::serving(services(UnknownHandler::Absent), change)
+    }
+
+    pub(super) fn serving(services: Arc<Services>, change: impl FnOnce(&mut Config)) -> Self {
         let now = Instant::from_nanos(1);
-        Self::of(Connection::server(services(), config(change), now), now)
+        Self::of(Connection::server(services, config(change), now), now)
     }
 
     /// A server with whose client flow control is agreed on. Both announce the same windows.
@@ -354,10 +360,15 @@ pub(super) fn windows(config: &mut Config, connection: u64, stream: u64) {
     config.stream_window = stream;
 }
 
-pub(super) fn services() -> Arc<Services> {
+pub(super) fn services(unknown: UnknownHandler) -> Arc<Services> {
     let mut services = Services::builder();
-    let info = ServiceInfo::new("wire", "Stream", Codec::Thrift, &METHODS);
-    services.add(info, ServiceRole::Ordinary);
+    let thrift = ServiceInfo::new("wire", "Stream", Codec::Thrift, &METHODS);
+    services.add(thrift, ServiceRole::Ordinary);
+    let protobuf = ServiceInfo::new("wire", "Pb", Codec::Protobuf, &PROTOBUF_METHODS);
+    services.add(protobuf, ServiceRole::Ordinary);
+    if unknown == UnknownHandler::Present {
+        services.unknown_handler();
+    }
     Arc::new(services.build().unwrap())
 }
 

@@ -2,8 +2,8 @@
 //! behaves as Kitex's client. The numbers are rows of that table.
 
 use super::frames::{Frame, exception, raw};
-use super::rig::{BOTH, CANCELED, Side, listed, pairs, stream, strings};
-use crate::dispatch::{MethodKind, MethodRef};
+use super::rig::{BOTH, CANCELED, Side, listed, pairs, services, stream, strings};
+use crate::dispatch::{MethodKind, MethodRef, UnknownHandler};
 use crate::error::Disconnect;
 use crate::exception::{ApplicationException, ExceptionType};
 use crate::pingpong::Target;
@@ -424,4 +424,42 @@ fn services_are_found_as_for_calls() {
         };
         assert!(told[0].starts_with(&start), "{service} {method}: {told:?}");
     }
+}
+
+/// SPEC TSF-10: its messages would be taken for Thrift.
+#[test]
+fn services_that_speak_protobuf_are_not_served() {
+    let mut side = Side::server(|_| {});
+    side.feed(&[Frame::header(1).text("isn", "Pb").int(9, "pb")]);
+    let text = "9 decode failed, codec msg type not match with thriftCodec";
+    assert_eq!(side.told(), [format!("refused 1 {text}")]);
+    let answer = Frame::trailer(1).int(9, "pb");
+    let frames = side.frames();
+    assert_eq!(frames[0].clone().body(""), answer);
+    assert!(frames.len() == 1 && frames[0].to_string().contains(text));
+}
+
+#[test]
+fn an_unknown_handler_gets_what_nobody_else_serves() {
+    let mut side = Side::serving(services(UnknownHandler::Present), |_| {});
+    side.feed(&[
+        Frame::header(1).text("isn", "Nobody").int(9, "nothing"),
+        Frame::data(1, "x"),
+        Frame::trailer(1),
+    ]);
+    assert_eq!(side.told(), ["opened 1"]);
+    let call = side.connection.stream(stream(1)).unwrap();
+    assert_eq!(
+        (call.target, call.kind),
+        (Target::Unknown, MethodKind::BidirectionalStreaming)
+    );
+    assert_eq!((call.service_name(), call.method_name()), ("Nobody", "nothing"));
+    assert_eq!(side.pulled(stream(1)), ["x", "end"]);
+    side.finish(stream(1), &Ending::Ok);
+    let frames = side.frames();
+    assert!(
+        frames.iter().all(|frame| frame.get_int(9) == Some("nothing")),
+        "{frames:?}"
+    );
+    side.assert_empty();
 }
