@@ -83,37 +83,44 @@ async fn leave(chat: &ChatClient, dice: &mut Dice) {
 async fn churn(chat: ChatClient, seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     for _ in 0..25 {
-        match dice.roll(6) {
-            0 => {
+        let what = dice.roll(6);
+        tokio::time::timeout(Duration::from_secs(30), act(&chat, what, &mut dice))
+            .await
+            .unwrap_or_else(|_| panic!("{what} waits for ever"));
+    }
+}
+
+async fn act(chat: &ChatClient, what: usize, dice: &mut Dice) {
+    match what {
+        0 => {
+            let text = dice.text();
+            assert_eq!(chat.unary(text.clone()).await.unwrap().len(), 2 * text.len());
+        }
+        1 => {
+            let lines = dice.roll(300);
+            let mut watch = chat.watch(lines.to_string()).await.unwrap();
+            for _ in 0..dice.roll(lines + 1) {
+                assert!(watch.recv().await.unwrap().is_some());
+            }
+        }
+        2 => {
+            let mut collect = chat.collect().await.unwrap();
+            let mut sent = 0;
+            for _ in 0..dice.roll(10) {
                 let text = dice.text();
-                assert_eq!(chat.unary(text.clone()).await.unwrap().len(), 2 * text.len());
+                sent += text.len();
+                collect.send(line(text)).await.unwrap();
             }
-            1 => {
-                let lines = dice.roll(300);
-                let mut watch = chat.watch(lines.to_string()).await.unwrap();
-                for _ in 0..dice.roll(lines + 1) {
-                    assert!(watch.recv().await.unwrap().is_some());
-                }
+            if dice.roll(4) > 0 {
+                assert_eq!(collect.finish().await.unwrap().0.unwrap_or_default().len(), sent);
             }
-            2 => {
-                let mut collect = chat.collect().await.unwrap();
-                let mut sent = 0;
-                for _ in 0..dice.roll(10) {
-                    let text = dice.text();
-                    sent += text.len();
-                    collect.send(line(text)).await.unwrap();
-                }
-                if dice.roll(4) > 0 {
-                    assert_eq!(collect.finish().await.unwrap().0.unwrap_or_default().len(), sent);
-                }
-            }
-            3 => talk(&chat, &mut dice).await,
-            4 => leave(&chat, &mut dice).await,
-            _ => {
-                // A call whose future is dropped.
-                let call = chat.unary(dice.text());
-                let _ = tokio::time::timeout(Duration::from_micros(dice.roll(500) as u64), call).await;
-            }
+        }
+        3 => talk(chat, dice).await,
+        4 => leave(chat, dice).await,
+        _ => {
+            // A call whose future is dropped.
+            let call = chat.unary(dice.text());
+            let _ = tokio::time::timeout(Duration::from_micros(dice.roll(500) as u64), call).await;
         }
     }
 }

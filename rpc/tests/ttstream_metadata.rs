@@ -10,8 +10,8 @@ use common::chat::{Chat, ChatClient, ChatServer, Line, line};
 use common::{Running, bounded, patient, run};
 use kitewire::proto::wire::ttheader::IntKey;
 use kitewire::{
-    Call, Client, ClientBuilder, Error, ErrorKind, Receiver, Sender, Server, ServerStream, StreamCall, StreamTransport,
-    Switch, TtStreamOptions,
+    Call, Client, ClientBuilder, Error, ErrorKind, Receiver, Sender, Server, ServerStream, StreamCall, StreamPool,
+    StreamTransport, Switch, TtStreamOptions,
 };
 use kitewire_tokio::Tokio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -130,15 +130,23 @@ async fn meta_frames_are_told_to_whoever_asks() {
 #[tokio::test]
 async fn an_objection_to_a_meta_frame_ends_the_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = TtStreamOptions::default().on_meta_frame(|_| Err(Error::new("not from there")));
+    let options = TtStreamOptions::default()
+        .pool(StreamPool::Multiplexed { connections: 1 })
+        .on_meta_frame(|_| Err(Error::new("not from there")));
     let builder = patient(Client::to(listener.local_addr().unwrap())).stream_transport(StreamTransport::TtHeader);
     let chat = ChatClient(builder.tt_streams(options).build(Tokio).unwrap());
     let mut talk = bounded(chat.talk()).await.unwrap();
     let mut socket = accept(&listener).await;
+    let mut other = bounded(chat.talk()).await.unwrap();
     socket.write_all(&FRAME).await.unwrap();
-    let failed = bounded(talk.recv()).await.unwrap_err();
-    assert_eq!(failed.kind(), ErrorKind::Protocol);
-    assert!(failed.to_string().ends_with("] not from there"), "{failed}");
+    for talk in [&mut talk, &mut other] {
+        let failed = bounded(talk.recv()).await.unwrap_err();
+        let text = "[ttstream error, code=12004] not from there";
+        assert_eq!(
+            (failed.to_string().as_str(), failed.kind()),
+            (text, ErrorKind::Protocol)
+        );
+    }
     let mut rest = Vec::new();
     bounded(socket.read_to_end(&mut rest)).await.unwrap();
 }

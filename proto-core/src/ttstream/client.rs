@@ -102,6 +102,8 @@ impl Connection {
             tell_at: self.credit.first_tell(),
             sent: 0,
             limit: self.credit.stream_limit,
+            waited_at: u64::MAX,
+            turn: 0,
             queued_to: 0,
             flags: Flags::default(),
             head: None,
@@ -199,7 +201,7 @@ impl Connection {
         stream.inbox.clear(&mut self.spares);
         self.held = self.held.saturating_sub(stream.held());
         if stream.flags.is_listed {
-            self.blocked.retain(|waiting| *waiting != id);
+            self.blocked.retain(|(_, waiting)| *waiting != id);
         }
         if stream.deadline.is_some() {
             self.prune_deadlines();

@@ -132,6 +132,12 @@ impl Credit {
         self.stall_at
     }
 
+    /// Whether reading that was stopped stays so.
+    #[inline]
+    pub(super) const fn has_stalled(&self) -> bool {
+        self.queued() >= self.stall_at / 2
+    }
+
     /// The peer is told how far it may go.
     pub(super) fn grant(&mut self, limit: u64) {
         self.granted = limit;

@@ -114,10 +114,10 @@ impl Connection {
     /// Tells those who wait that they may send, as far as they may.
     pub(super) fn unblock(&mut self) {
         for _ in 0..self.blocked.len() {
-            if let Some(id) = self.blocked.pop_front()
+            if let Some((turn, id)) = self.blocked.pop_front()
                 && !self.tell_writable(id)
             {
-                self.blocked.push_back(id);
+                self.blocked.push_back((turn, id));
             }
         }
     }
@@ -125,7 +125,7 @@ impl Connection {
     fn unblock_one(&mut self, id: StreamId) {
         let waits = self.streams.get(id).is_some_and(|stream| stream.flags.wants_writable);
         if waits && self.tell_writable(id) {
-            self.blocked.retain(|waiting| *waiting != id);
+            self.blocked.retain(|(_, waiting)| *waiting != id);
         }
     }
 
@@ -188,7 +188,7 @@ impl Connection {
         // What a client sends in front of its messages is bounded by its streams. Were both sides to wait for the other to
         // read, neither would.
         let is_flooded = self.role == Role::Server && self.queues.is_flooded();
-        is_flooded || self.life.paused.is_some() && self.credit.queued() >= self.credit.stall_at() / 2
+        is_flooded || self.life.paused.is_some() && self.credit.has_stalled()
     }
 
     /// Sees that no more waits than may, where the peer does not obey flow control. Called after each message.

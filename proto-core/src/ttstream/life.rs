@@ -1,5 +1,7 @@
 //! How a connection ends.
 
+use bytes::BytesMut;
+
 use super::streams::Phase;
 use super::{Connection, Event, Exception, StreamId};
 use crate::error::{CloseReason, Disconnect};
@@ -19,11 +21,25 @@ pub(super) struct Life {
     pub(super) blocked: bool,
     /// Bytes of the input that is left.
     pub(super) input_len: usize,
+    /// Bytes of the block that is read into, and what was left of them behind the last input.
+    block: usize,
+    pub(super) block_left: usize,
     /// Client: somebody wants to open a stream.
     pub(super) wants_stream: bool,
     pub(super) closed: Option<CloseReason>,
     /// Nobody takes any more bytes.
     pub(super) abandoned: bool,
+}
+
+impl Life {
+    /// Bytes of the block that `input` lies in, about: a slice of it keeps all of them.
+    #[inline]
+    pub(super) fn block_of(&mut self, input: &BytesMut) -> usize {
+        if input.capacity() != self.block_left {
+            self.block = input.capacity();
+        }
+        self.block
+    }
 }
 
 impl Connection {

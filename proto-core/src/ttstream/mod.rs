@@ -115,8 +115,10 @@ pub struct Connection {
     spares: Spares,
     /// What the data frames that come begin with.
     known: KnownHead,
-    /// Streams that wait for room to send, in order; some may have got it since.
-    blocked: VecDeque<StreamId>,
+    /// Streams that wait for room to send, by their turns; some may have got it since.
+    blocked: VecDeque<(u64, StreamId)>,
+    /// Turns that were given.
+    turns: u64,
     /// Streams whose peers are to be told new limits.
     updates: Vec<StreamId>,
     deadlines: CallTimers<StreamId>,
@@ -164,6 +166,7 @@ impl Connection {
             spares: Spares::default(),
             known: KnownHead::default(),
             blocked: VecDeque::new(),
+            turns: 0,
             updates: Vec::new(),
             deadlines: CallTimers::new(),
             last_id: StreamId::CONNECTION,
@@ -197,7 +200,9 @@ impl Connection {
         if self.life.abandoned {
             return false;
         }
-        self.write_updates();
+        if Queues::has_way(out) {
+            self.write_updates();
+        }
         let moved = self.queues.transmit(out);
         self.note_transmit(now, moved);
         if moved.has_room && !self.blocked.is_empty() {

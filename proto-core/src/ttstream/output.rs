@@ -81,17 +81,23 @@ impl Queues {
             .saturating_add(self.handed)
     }
 
+    /// Whether anything will be added to what the socket has to take.
+    #[inline]
+    pub(super) fn has_way(out: &Transmit) -> bool {
+        out.len() < MAX_HANDED
+    }
+
     #[inline]
     pub(super) fn transmit(&mut self, out: &mut Transmit) -> Moved {
         let progress = out.len() < self.handed || self.handed == 0;
         let mut has_room = false;
-        if out.len() < MAX_HANDED {
+        if Self::has_way(out) {
             if !self.headers.is_empty() {
                 self.write_headers();
             }
             out.append(&mut self.first);
             out.append(&mut self.control);
-            if out.len() < MAX_HANDED {
+            if Self::has_way(out) {
                 has_room = std::mem::take(&mut self.was_full);
                 out.append(&mut self.data);
                 self.out = self.put;

@@ -24,6 +24,7 @@ impl Connection {
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
         self.note_read(now, input.len());
         self.resume();
+        let block = self.life.block_of(input);
         let mut at = 0;
         while self.life.closed.is_none() {
             let rest = input.get(at..).unwrap_or(&[]);
@@ -53,7 +54,7 @@ impl Connection {
                         self.settle_by(&frame);
                         input.advance(at);
                         at = 0;
-                        let payload = take_large(input, length, frame.header.payload_start());
+                        let payload = take_large(input, length, frame.header.payload_start(), block);
                         self.on_large_data(now, &DataFrame::of(&frame.header), payload);
                     }
                 }
@@ -66,6 +67,7 @@ impl Connection {
         } else {
             input.advance(at);
         }
+        self.life.block_left = input.capacity();
         self.note_input(now, input.len());
         self.settle(now);
     }
@@ -258,9 +260,9 @@ impl Connection {
 }
 
 /// Takes the frame that starts `input` out of it, for its payload. The block that was read is kept with it only if the
-/// frame is nearly all that it could hold.
-fn take_large(input: &mut BytesMut, length: usize, payload_start: usize) -> Bytes {
-    if length < (input.capacity() / 8).saturating_mul(7) {
+/// frame is nearly all of it.
+fn take_large(input: &mut BytesMut, length: usize, payload_start: usize, block: usize) -> Bytes {
+    if length < (block / 8).saturating_mul(7) {
         let payload = Bytes::copy_from_slice(input.get(payload_start..length).unwrap_or(&[]));
         input.advance(length);
         return payload;

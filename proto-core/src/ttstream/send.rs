@@ -119,8 +119,14 @@ impl Connection {
         self.queues.was_full |= self.queues.data.len() >= self.config.send_buffer;
         if let Some(stream) = self.streams.at_mut(key) {
             stream.flags.wants_writable = true;
+            if stream.waited_at != stream.sent {
+                // Who was told and found no room keeps its turn.
+                (stream.waited_at, stream.turn) = (stream.sent, self.turns);
+                self.turns = self.turns.saturating_add(1);
+            }
             if !std::mem::replace(&mut stream.flags.is_listed, true) {
-                self.blocked.push_back(stream.id);
+                let at = self.blocked.partition_point(|(turn, _)| *turn < stream.turn);
+                self.blocked.insert(at, (stream.turn, stream.id));
             }
         }
         SendError::Full

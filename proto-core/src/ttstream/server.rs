@@ -123,6 +123,8 @@ impl Connection {
             tell_at: self.credit.first_tell(),
             sent: 0,
             limit: self.credit.stream_limit,
+            waited_at: u64::MAX,
+            turn: 0,
             queued_to: 0,
             flags: Flags::default(),
             head: Some(head),

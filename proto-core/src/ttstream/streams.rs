@@ -38,6 +38,9 @@ pub(super) struct Stream {
     /// Charge of the messages that were sent, and how far that may go.
     pub(super) sent: u64,
     pub(super) limit: u64,
+    /// When it last found no room, by what it had sent, and the turn that it has for that.
+    pub(super) waited_at: u64,
+    pub(super) turn: u64,
     /// Where its last frame ends among all that went the same way.
     pub(super) queued_to: u64,
     pub(super) flags: Flags,
@@ -84,11 +87,12 @@ impl Head {
     /// Bytes that it holds beyond what every stream does.
     pub(super) fn size(&self) -> usize {
         let meta = self.meta.persistents().chain(self.meta.transients());
-        let meta: usize = meta.map(|(key, value)| key.len().saturating_add(value.len())).sum();
-        self.strings
-            .size()
-            .saturating_add(meta)
-            .saturating_add(size_of::<Self>())
+        let entry = |(key, value): (&str, &str)| ENTRY.saturating_add(key.len()).saturating_add(value.len());
+        // The method stands in the prefix, too.
+        let names = [&self.service, &self.method, &self.method].map(|name| name.len());
+        let caller = self.caller.as_ref().map_or(0, |caller| caller.len());
+        let rest = [self.strings.size(), meta.map(entry).sum(), caller, size_of::<Self>()];
+        names.into_iter().chain(rest).fold(0, usize::saturating_add)
     }
 }
 
@@ -219,3 +223,6 @@ impl Streams {
 const fn place(id: StreamId) -> u32 {
     id.get().cast_unsigned().rotate_left(1)
 }
+
+/// What an entry of metainfo takes beside its text.
+const ENTRY: usize = 96;

@@ -74,9 +74,13 @@ impl Connection {
         if is_due(self.answer_due()) {
             self.end_answer_wait();
         }
+        // What was taken since may have ended it.
+        self.resume();
         if is_due(self.life.paused) {
             self.life.paused = None;
-            self.reset_largest();
+            if self.credit.has_stalled() {
+                self.reset_largest();
+            }
         }
         let after = |since: Option<Instant>, time: Duration| since.map(|since| since + time);
         if is_due(after(self.times.write, self.config.write_stall_timeout)) {

@@ -225,3 +225,30 @@ impl fmt::Debug for MetaHandler {
 const fn switch(on: bool) -> Switch {
     if on { Switch::On } else { Switch::Off }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_knows_comes_before_what_is_set() {
+        let mut config = ttstream::Config::default();
+        config.service_name = "somebody".to_owned();
+        config.exclusive = Switch::On;
+        config.meta_frames = Switch::On;
+        config.max_streams = 7;
+        let options = TtStreamOptions::default().connection(config).stream_window(5);
+        let shared = options.to_config("me");
+        assert_eq!((shared.service_name.as_str(), shared.max_streams), ("me", 7));
+        assert_eq!((shared.exclusive, shared.meta_frames), (Switch::Off, Switch::Off));
+        assert_eq!(shared.stream_window, 5);
+        for pool in [StreamPool::exclusive(), StreamPool::Short] {
+            let alone = options.clone().pool(pool).on_meta_frame(|_| Ok(())).to_config("me");
+            assert_eq!((alone.exclusive, alone.meta_frames), (Switch::On, Switch::On));
+        }
+        assert!(matches!(
+            StreamPool::default(),
+            StreamPool::Multiplexed { connections: 1.. }
+        ));
+    }
+}

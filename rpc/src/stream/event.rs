@@ -20,7 +20,7 @@ pub(crate) enum Event {
     /// Client: the stream is over. Server: nobody waits for its answer any more.
     Ended { key: StreamKey },
     /// Client, TTHeader: what a proxy tells, where it was asked for.
-    Meta { key: StreamKey, frame: Box<MetaFrame> },
+    Meta { frame: Box<MetaFrame> },
     /// Client: there is room for a stream again.
     Available,
     /// Client: new streams go elsewhere.
@@ -59,7 +59,7 @@ impl Event {
             ttstream::Event::Readable { id } => Self::Readable { key: id.into() },
             ttstream::Event::Writable { id } => Self::Writable { key: id.into() },
             ttstream::Event::Ended { id } => Self::Ended { key: id.into() },
-            ttstream::Event::Meta { id, frame } => Self::Meta { key: id.into(), frame },
+            ttstream::Event::Meta { frame, .. } => Self::Meta { frame },
             ttstream::Event::Available => Self::Available,
             ttstream::Event::Draining => Self::Draining,
             ttstream::Event::Refused { exception, .. } => Self::Refused(refusal(*exception)),

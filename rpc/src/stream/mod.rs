@@ -2,11 +2,13 @@
 
 mod answer;
 mod connection;
+mod drive;
 mod end;
 mod event;
 mod handle;
 mod hub;
 mod incoming;
+mod leave;
 mod receiver;
 mod sender;
 mod single;

@@ -100,7 +100,7 @@ impl<T> Receiver<T> {
             Phase::Ended => return Poll::Ready(Ok(None)),
             Phase::Malformed(error) => return Poll::Ready(Err(self.malformed(error))),
         }
-        if self.streak == MAX_STREAK {
+        if self.streak >= MAX_STREAK || (self.streak >= CALLED_STREAK && self.stream.hub().is_called()) {
             self.streak = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -203,7 +203,9 @@ fn decode<M: Message>(message: Received<'_>, max_depth: u16) -> Result<M::Value,
     M::decode_body(message, max_depth).map(M::into_value)
 }
 
-/// Messages that are there at once before others get their turn. The driver is among them: with many messages under way,
-/// a part of the answers leaves while the rest is made, so that neither side waits for the other. Measured with 32 under
-/// way on one stream; more than a few keep both sides in lockstep.
-const MAX_STREAK: u16 = 4;
+/// Messages that are there at once before others get their turn.
+const MAX_STREAK: u16 = 128;
+/// The same where the driver has been called and waits for its turn: with many messages under way, a part of the answers
+/// leaves while the rest is made, so that neither side waits for the other. Measured with 32 under way on one stream; more
+/// than a few keep both sides in lockstep.
+const CALLED_STREAK: u16 = 4;

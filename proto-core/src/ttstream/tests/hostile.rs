@@ -409,6 +409,30 @@ fn whoever_takes_no_answers_gets_no_more() {
     assert!(side.connection.is_drained());
 }
 
+/// What is told of an end is kept until the stream is released, whoever takes how long for that.
+#[test]
+fn long_texts_of_ends_are_cut() {
+    let text = "é".repeat(500_000);
+    let path = "x".repeat(60_000);
+    let mut server = Side::server(|_| {});
+    let mut client = Side::stock_client(|_| {});
+    for n in 1..=100 {
+        server.told();
+        server.opened(n, BOTH);
+        client.open(BOTH);
+        server.feed(&[Frame::rst(n, &path, 99, &text)]);
+        client.feed(&[[Frame::failure(n, 6, &text), Frame::rst(n, &path, 99, &text)][n as usize % 2].clone()]);
+        for side in [&mut server, &mut client] {
+            let ending = side.ending(stream(n));
+            assert!(
+                (16_000..30_000).contains(&ending.len()) && ending.contains("éééé"),
+                "{}",
+                ending.len()
+            );
+        }
+    }
+}
+
 /// Headers that wait are no way around that.
 #[test]
 fn headers_to_one_who_does_not_read_are_bounded() {

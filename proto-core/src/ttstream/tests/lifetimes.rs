@@ -86,6 +86,24 @@ fn messages_can_be_taken_when_the_connection_is_gone() {
     assert_eq!(side.connection.usage(), 0);
 }
 
+/// The owner may say what its streams end with.
+#[test]
+fn an_aborted_connection_says_why() {
+    let mut side = Side::stock_client(|_| {});
+    let (id, over) = (side.open(BOTH), side.open(BOTH));
+    side.feed(&[Frame::data(1, "a"), Frame::trailer(2)]);
+    side.sent();
+    side.told();
+    side.connection
+        .abort(side.now, &Exception::connection_closed("replaced"));
+    assert_eq!(side.told(), ["ended 1", "closed: shut down"]);
+    assert_eq!(side.pulled(id), ["a", "failed"]);
+    assert_eq!(side.ending(id), "Protocol [ttstream error, code=12006] replaced");
+    assert_eq!(side.ending(over), "ok");
+    side.sent();
+    assert!(side.connection.is_drained());
+}
+
 /// A connection that has never had a stream is idle too.
 #[test]
 fn unused_connections_close() {
@@ -340,6 +358,9 @@ fn a_hundred_thousand_streams_leave_nothing() {
         }
     }
     assert_eq!(duo.unread(), (0, 0));
+    for connection in [&duo.client, &duo.server] {
+        assert_eq!(connection.poll_timeout().map(|due| due.timer), Some(TimerKind::Idle));
+    }
 }
 
 #[test]

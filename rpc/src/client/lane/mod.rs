@@ -61,7 +61,7 @@ struct Beside {
     /// What to do now that this stream is over.
     back: Option<Back>,
     /// To be told.
-    frames: Vec<(StreamKey, Box<MetaFrame>)>,
+    frames: Vec<MetaFrame>,
 }
 
 /// In what state the stream has left the connection.
@@ -191,16 +191,15 @@ impl StreamLane {
     }
 
     /// Tells the application what somebody on the way has told. Its objection ends the connection.
-    fn tell_frames(&self, now: Instant, frames: Vec<(StreamKey, Box<MetaFrame>)>) {
+    fn tell_frames(&self, now: Instant, frames: Vec<MetaFrame>) {
         let Some(handler) = &self.on_meta_frame else { return };
-        for (key, frame) in frames {
-            if let Err(error) = handler.call(&frame) {
-                let why = Exception::illegal_frame(error.to_string());
-                if let Some(connection) = self.hub.lock().connection.tt_header() {
-                    connection.cancel(key.tt_header(), &why);
-                }
-                return self.close(now);
+        let objection = frames.iter().find_map(|frame| handler.call(frame).err());
+        if let Some(error) = objection {
+            let mut state = self.hub.lock();
+            if let Some(connection) = state.connection.tt_header() {
+                connection.abort(now, &Exception::illegal_frame(error.to_string()));
             }
+            self.hub.tell(&mut state);
         }
     }
 
@@ -216,6 +215,7 @@ impl StreamLane {
     }
 }
 
+/// Whether a connection over TTHeader holds more than that.
 fn is_laden(connection: &mut Connection, max_held: usize) -> bool {
     connection
         .tt_header()
@@ -285,8 +285,8 @@ impl Carrier for StreamLane {
                     // They find another connection.
                     self.beside().queue.call_all(wake);
                 }
-                Event::Meta { key, frame } => {
-                    self.beside().frames.push((key, frame));
+                Event::Meta { frame } => {
+                    self.beside().frames.push(*frame);
                     self.has_errand.store(true, Ordering::Release);
                 }
                 event => state.notify(&event, wake),

@@ -107,11 +107,10 @@ fn a_cancel_of_another_kind_is_foreign() {
     chain.caller = None;
     chain.up.run();
     let [client, callee] = chain.told();
-    assert!(
-        client.starts_with("[ttstream error, code=12011] [client-side stream] "),
-        "{client}"
+    assert_eq!(
+        client,
+        format!("[ttstream error, code=12011] [client-side stream] {}", CANCELLED[0])
     );
-    assert!(client.ends_with(CANCELLED[0]), "{client}");
     let path = "[ttstream error, code=12011] [server-side stream] [canceled path: non-ttstream path -> A] ";
     assert_eq!(callee, format!("{path}{}", CANCELLED[0]));
 }
