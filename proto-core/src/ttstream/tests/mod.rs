@@ -11,6 +11,7 @@ mod fallback;
 mod frames;
 mod hostile;
 mod lifetimes;
+mod pressure;
 mod rig;
 mod server;
 mod splits;
