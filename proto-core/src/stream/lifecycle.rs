@@ -197,6 +197,12 @@ impl Receiving {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Head, Self::Body, Self::Ended, Self::ResetHere, Self::ResetThere];
 
+    /// Whether either side has given the stream up.
+    #[must_use]
+    pub const fn is_reset(self) -> bool {
+        matches!(self, Self::ResetHere | Self::ResetThere)
+    }
+
     /// Whether nothing more can come.
     #[must_use]
     pub const fn is_over(self) -> bool {

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use super::send::write_strings;
-use super::streams::{Flags, Phase, Stream};
-use super::{Connection, Event, Exception, OpenError, StreamId, Strings};
+use super::streams::{Phase, Stream};
+use super::{Connection, Ending, Exception, OpenError, StreamId, Strings};
 use crate::dispatch::MethodKind;
 use crate::error::EncodeError;
+use crate::exception::{ApplicationException, ExceptionType};
 use crate::http2::Role;
 use crate::metainfo::MetaInfo;
-use crate::pingpong::Target;
-use crate::stream::lifecycle::{Receiving, Sending};
+use crate::stream::lifecycle::Sending;
 use crate::time::Instant;
-use crate::wire::Codec;
 use crate::wire::ttheader::{IntKey, string_key};
 use crate::wire::ttstream::{FramePrefix, FrameType, write_frame};
 
@@ -73,7 +72,7 @@ impl Connection {
         if request.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(OpenError::DeadlinePassed);
         }
-        if self.streams.len() >= self.config.max_streams as usize {
+        if self.streams.len().saturating_sub(self.over) >= self.config.max_streams as usize {
             self.life.wants_stream = true;
             return Err(OpenError::TooManyStreams);
         }
@@ -87,30 +86,9 @@ impl Connection {
         self.last_id = id;
         self.times.idle = None;
         self.streams.insert(Stream {
-            id,
-            kind: request.kind,
-            codec: Codec::Thrift,
-            target: Target::Unknown,
-            phase: Phase::Open,
-            receiving: Receiving::Head,
-            sending: Sending::Body,
-            prefix,
-            inbox: super::inbox::Inbox::default(),
-            received: 0,
-            taken: 0,
-            granted: self.config.stream_window,
-            tell_at: self.credit.first_tell(),
-            sent: 0,
-            limit: self.credit.stream_limit,
-            waited_at: u64::MAX,
-            turn: 0,
-            queued_to: 0,
-            flags: Flags::default(),
-            head: None,
-            trailer: None,
             deadline: request.deadline,
             timeout: request.timeout,
-            ending: None,
+            ..Stream::new(id, request.kind, prefix, &self.credit)
         });
         if let Some(deadline) = request.deadline {
             let streams = &self.streams;
@@ -171,12 +149,12 @@ impl Connection {
         if stream.phase != Phase::Ended && self.life.closed.is_none() {
             match self.role {
                 Role::Client if answered => {}
-                Role::Client => self.give_up(id, Exception::canceled_by_user()),
+                Role::Client => {
+                    if self.end_here(id, Exception::canceled_by_user()) {
+                        self.over = self.over.saturating_add(1);
+                    }
+                }
                 Role::Server => return self.drop_unfinished(id),
-            }
-            // Nobody is there to be told.
-            if self.events.back() == Some(&Event::Ended { id }) {
-                self.events.pop_back();
             }
         }
         self.forget(id);
@@ -185,8 +163,8 @@ impl Connection {
     /// Server: the handler of a stream is gone without an end.
     fn drop_unfinished(&mut self, id: StreamId) {
         let text = "the handler was stopped";
-        let exception = crate::ApplicationException::new(crate::ExceptionType::INTERNAL_ERROR, text);
-        self.finish(id, &super::Ending::Exception(exception), &Strings::new());
+        let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, text);
+        self.finish(id, &Ending::Exception(exception), &Strings::new());
     }
 
     /// Takes a stream out of the table.
@@ -199,16 +177,14 @@ impl Connection {
         }
         self.credit.take(stream.queued());
         stream.inbox.clear(&mut self.spares);
-        self.held = self.held.saturating_sub(stream.held());
+        self.held = self.held.saturating_sub(stream.held);
         if stream.flags.is_listed {
             self.blocked.retain(|(_, waiting)| *waiting != id);
         }
         if stream.deadline.is_some() {
             self.prune_deadlines();
         }
-        if std::mem::take(&mut self.life.wants_stream) && self.life.closed.is_none() {
-            self.events.push_back(Event::Available);
-        }
+        self.tell_available();
     }
 
     pub(super) fn prune_deadlines(&mut self) {

@@ -35,7 +35,7 @@ pub struct Config {
     pub max_pause: Duration,
     /// Client: the connection carries one stream at a time, which can be stopped by not reading. Default off.
     pub exclusive: Switch,
-    /// Client: the own name, as the way of a cancel shows it. Default empty: not shown.
+    /// The own name, as the way of a cancel shows it. Default empty: not shown.
     pub service_name: String,
     /// Client: whether meta frames are told. Default off: they are dropped.
     pub meta_frames: Switch,
@@ -89,6 +89,6 @@ impl Default for Config {
 impl Config {
     /// What is offered for all streams together.
     pub(super) fn window(&self) -> u64 {
-        self.connection_window.min(self.connection_memory)
+        self.connection_window.min(self.connection_memory).max(1)
     }
 }

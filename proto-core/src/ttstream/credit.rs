@@ -15,7 +15,7 @@ use crate::wire::ttstream::FlowSettings;
 /// The credit of a connection, in both directions.
 #[derive(Debug)]
 pub(super) struct Credit {
-    pub(super) phase: Phase,
+    pub(super) agreement: Agreement,
     /// Charge of what was sent, and how far that may go.
     pub(super) sent: u64,
     pub(super) limit: u64,
@@ -30,7 +30,7 @@ pub(super) struct Credit {
     /// What of it has to be taken so that telling the peer is worth a frame.
     tell_at: u64,
     window: u64,
-    /// How far each stream's peer is told it may go at first, and what is half of that.
+    /// How far each stream's peer is told it may go at first.
     pub(super) stream_window: u64,
     /// The peer has to obey.
     enforced: bool,
@@ -40,7 +40,7 @@ pub(super) struct Credit {
 
 /// How far flow control is settled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum Agreement {
     /// Server: nothing has come.
     Unread,
     /// Client: it was offered.
@@ -56,7 +56,7 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wait {
     No,
-    /// Since now, whenever that is.
+    /// The clock has not been asked yet.
     Due,
     Since(Instant),
 }
@@ -65,10 +65,10 @@ impl Credit {
     pub(super) fn new(role: Role, config: &Config) -> Self {
         let offers = config.flow_control.is_on() && role == Role::Client;
         Self {
-            phase: match role {
-                Role::Server => Phase::Unread,
-                Role::Client if offers => Phase::Offered,
-                Role::Client => Phase::Stock,
+            agreement: match role {
+                Role::Server => Agreement::Unread,
+                Role::Client if offers => Agreement::Offered,
+                Role::Client => Agreement::Stock,
             },
             sent: 0,
             limit: if offers { UNANSWERED } else { u64::MAX },
@@ -79,24 +79,25 @@ impl Credit {
             granted: config.window(),
             tell_at: u64::MAX,
             window: config.window(),
-            stream_window: config.stream_window,
+            stream_window: config.stream_window.max(1),
             enforced: false,
             stall_at: match config.exclusive.is_on() && role == Role::Client {
                 true => config.stream_queue,
                 false => config.connection_memory,
-            },
+            }
+            .max(2),
         }
     }
 
     /// The peer is none that obeys.
     pub(super) fn settle_without(&mut self) {
-        self.phase = Phase::Stock;
+        self.agreement = Agreement::Stock;
         self.lift();
     }
 
     /// An answer has been waited for long enough.
     pub(super) fn go_on_without(&mut self) {
-        self.phase = Phase::Waited;
+        self.agreement = Agreement::Waited;
         self.lift();
     }
 
@@ -108,7 +109,7 @@ impl Credit {
 
     /// Both sides obey from here on.
     pub(super) fn agree(&mut self, peer: FlowSettings) {
-        self.phase = Phase::Agreed;
+        self.agreement = Agreement::Agreed;
         self.limit = peer.connection;
         self.stream_limit = peer.stream;
         self.wait = Wait::No;
@@ -146,8 +147,8 @@ impl Credit {
 
     /// When a stream's peer is told for the first time.
     pub(super) fn first_tell(&self) -> u64 {
-        match self.phase {
-            Phase::Agreed => tell_at(self.stream_window, self.stream_window),
+        match self.agreement {
+            Agreement::Agreed => tell_at(self.stream_window, self.stream_window),
             _ => u64::MAX,
         }
     }
@@ -166,7 +167,7 @@ impl Credit {
     #[inline]
     pub(super) fn note_sent(&mut self, charge: u32) {
         self.sent = self.sent.saturating_add(charge.into());
-        if self.sent >= self.limit && self.phase == Phase::Offered && self.wait == Wait::No {
+        if self.sent >= self.limit && self.agreement == Agreement::Offered && self.wait == Wait::No {
             self.wait = Wait::Due;
         }
     }
@@ -198,7 +199,7 @@ impl Credit {
     fn is_scarce(&self) -> bool {
         let step = (self.window / 8).min(SMALL_STEP);
         let next = self.taken.saturating_add(self.window);
-        self.phase == Phase::Agreed
+        self.agreement == Agreement::Agreed
             && self.granted.saturating_sub(self.received) <= step
             && next > self.granted
             && next.saturating_sub(self.granted) >= step

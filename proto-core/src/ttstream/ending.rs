@@ -1,10 +1,11 @@
 //! How streams end.
 
-use super::exception::code;
+use super::exception::{MAX_TEXT, beginning, code};
 use super::streams::{Phase, Stream};
 use super::{Class, Connection, Event, Exception, FOREIGN_PATH, Outcome, Side, StreamId};
 use crate::exception::ExceptionType;
 use crate::http2::Role;
+use crate::status::BusinessStatus;
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{Receiving, Sending};
 use crate::wire::business;
@@ -21,7 +22,6 @@ impl Connection {
             return;
         }
         stream.phase = Phase::Ended;
-        self.over = self.over.saturating_add(1);
         stream.ending = Some(Box::new(outcome));
         let id = stream.id;
         if stream.sending == Sending::Body {
@@ -29,8 +29,8 @@ impl Connection {
             // Kitex before 0.15.1 waits for it.
             self.put_plain(key, FrameType::Trailer);
         }
-        self.events.push_back(Event::Ended { id });
-        self.check_held(key);
+        self.tell_over(id);
+        self.count_held(key);
     }
 
     /// Server: the client has given a stream up.
@@ -44,9 +44,8 @@ impl Connection {
             Phase::Collecting { .. } => self.forget(id),
             Phase::Open => {
                 stream.phase = Phase::Ended;
-                self.over = self.over.saturating_add(1);
                 stream.fail(why);
-                self.events.push_back(Event::Ended { id });
+                self.tell_over(id);
             }
             Phase::Ended => {}
         }
@@ -61,17 +60,46 @@ impl Connection {
         }
     }
 
-    /// Gives a stream up whose entries would be more than the connection may hold.
-    pub(super) fn check_held(&mut self, key: Key) {
-        if self.held as u64 > self.config.connection_memory / 2
-            && let Some(id) = self.streams.at(key).map(|stream| stream.id)
-        {
-            self.overflow(id, "the entries of its header and trailer hold too much memory");
-            if let Some(stream) = self.streams.at_mut(key) {
-                self.held = self.held.saturating_sub(stream.held());
-                (stream.head, stream.trailer) = (None, None);
-            }
+    /// Tells that a stream is over, which has just become so.
+    pub(super) fn tell_over(&mut self, id: StreamId) {
+        self.over = self.over.saturating_add(1);
+        self.events.push_back(Event::Ended { id });
+        self.tell_available();
+    }
+
+    /// Tells that a stream can be opened, if somebody waits for that.
+    pub(super) fn tell_available(&mut self) {
+        if self.role == Role::Client && self.life.closed.is_none() && std::mem::take(&mut self.life.wants_stream) {
+            self.events.push_back(Event::Available);
         }
+    }
+
+    /// Counts what a stream holds beside its messages, which has changed. A client's that holds more than it may is given
+    /// up.
+    pub(super) fn count_held(&mut self, key: Key) {
+        self.recount(key);
+        if self.role == Role::Client
+            && self.is_laden()
+            && let Some(stream) = self.streams.at_mut(key)
+        {
+            let id = stream.id;
+            (stream.head, stream.trailer) = (None, None);
+            self.overflow(id, "the entries of its header and trailer hold too much memory");
+            self.recount(key);
+        }
+    }
+
+    fn recount(&mut self, key: Key) {
+        if let Some(stream) = self.streams.at_mut(key) {
+            let size = stream.size();
+            let before = std::mem::replace(&mut stream.held, size);
+            self.held = self.held.saturating_sub(before).saturating_add(size);
+        }
+    }
+
+    /// Whether streams hold as much beside their messages as they may.
+    pub(super) fn is_laden(&self) -> bool {
+        self.held as u64 > self.config.connection_memory / 2
     }
 
     pub(super) const fn side(&self) -> Side {
@@ -84,36 +112,40 @@ impl Connection {
     /// Ends a stream from here: the peer is told with an rst, and with a trailer where a client had not said that it sends
     /// no more.
     pub(super) fn give_up(&mut self, id: StreamId, why: Exception) {
+        if self.end_here(id, why) {
+            self.tell_over(id);
+        }
+    }
+
+    /// The same for nobody to be told. Returns whether there would be something to tell.
+    pub(super) fn end_here(&mut self, id: StreamId, why: Exception) -> bool {
         let Some(key) = self.streams.find(id) else {
-            return;
+            return false;
         };
         let Some(stream) = self.streams.at_mut(key) else {
-            return;
+            return false;
         };
         let was_over = stream.phase == Phase::Ended;
-        if !Self::is_gone(stream.receiving) {
+        if !stream.receiving.is_reset() {
             stream.receiving = Receiving::ResetHere;
         }
         let before = std::mem::replace(&mut stream.sending, Sending::Over);
         if was_over {
-            return;
+            return false;
         }
         if let Phase::Collecting { .. } = stream.phase {
             // No handler knows of it.
             self.put_rst(key, &why);
-            return self.forget(id);
+            self.forget(id);
+            return false;
         }
         stream.phase = Phase::Ended;
-        self.over = self.over.saturating_add(1);
         self.put_rst(key, &why);
         if self.role == Role::Client && before == Sending::Body {
             self.put_plain(key, FrameType::Trailer);
         }
+        let side = why.side.or(Some(self.side()));
         if let Some(stream) = self.streams.at_mut(key) {
-            let side = why.side.or(Some(match self.role {
-                Role::Client => Side::Client,
-                Role::Server => Side::Server,
-            }));
             let path = match &*why.path {
                 // That is only said to others.
                 FOREIGN_PATH => String::new(),
@@ -121,7 +153,7 @@ impl Connection {
             };
             stream.fail(Exception { side, path, ..why });
         }
-        self.events.push_back(Event::Ended { id });
+        true
     }
 
     fn put_rst(&mut self, key: Key, why: &Exception) {
@@ -177,14 +209,18 @@ pub(super) fn read_outcome(frame: &Frame, bytes: &[u8], side: Side) -> Outcome {
         return Outcome::Ok;
     }
     let view = frame.view(bytes);
-    match business::read(&view) {
-        None => Outcome::Ok,
-        Some(status) => match view.string(string_key::BUSINESS_EXTRA) {
-            Some(extra) if business::parse_extra(extra).is_none() => {
-                let text = format!("malformed header info, extra: {}", String::from_utf8_lossy(extra));
-                Outcome::Exception(Exception::new(code::ILLEGAL_BUSINESS, Class::Protocol, text).on(side))
-            }
-            _ => Outcome::Business(status),
-        },
+    match (business::read(&view), view.string(string_key::BUSINESS_EXTRA)) {
+        (None, _) => Outcome::Ok,
+        (Some(_), Some(extra)) if business::parse_extra(extra).is_none() => {
+            let text = format!("malformed header info, extra: {}", String::from_utf8_lossy(extra));
+            Outcome::Exception(Exception::remote(code::ILLEGAL_BUSINESS, Class::Protocol, &text).on(side))
+        }
+        (Some(status), _) if side == Side::Client => Outcome::Business(status),
+        // No client is known to send one. A server reads it as Kitex's, and keeps little.
+        (Some(status), _) => Outcome::Business(BusinessStatus {
+            message: beginning(&status.message, MAX_TEXT).to_owned(),
+            extra: Vec::new(),
+            ..status
+        }),
     }
 }

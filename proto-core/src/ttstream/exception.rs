@@ -94,9 +94,9 @@ pub mod code {
     pub const CONNECTION_CLOSED: i32 = 12006;
     /// The caller gave the stream up.
     pub const CANCELED_BY_USER: i32 = 12007;
-    /// A client got an rst without a readable exception.
+    /// Kitex's default of an rst from the server; what the rst holds takes its place.
     pub const CANCELED_BY_DOWNSTREAM: i32 = 12009;
-    /// A server got an rst without a readable exception.
+    /// Kitex's default of an rst from the client; what the rst holds takes its place.
     pub const CANCELED_BY_UPSTREAM: i32 = 12010;
     /// Given up for a reason that is no exception of a stream.
     pub const INTERNAL_CANCELED: i32 = 12011;
@@ -248,6 +248,6 @@ pub(super) fn beginning(text: &str, limit: usize) -> &str {
 }
 
 /// Bytes of the text of an exception that are kept.
-const MAX_TEXT: usize = 16 * 1024;
+pub(super) const MAX_TEXT: usize = 16 * 1024;
 /// Bytes of the way of a cancel that are kept.
 pub(super) const MAX_PATH: usize = 4 * 1024;

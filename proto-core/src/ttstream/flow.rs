@@ -1,10 +1,10 @@
 //! Flow control between two connections, and what keeps memory bounded without it.
 
-use super::credit::{Phase, Wait, tell_at};
+use super::credit::{Agreement, Wait, tell_at};
+use super::streams::Phase;
 use super::streams::Stream;
 use super::{Connection, Event, Exception, Outcome, Stall, StreamId};
 use crate::http2::Role;
-use crate::stream::lifecycle::Receiving;
 use crate::time::Instant;
 use crate::wire::ttstream::{FlowFrame, FlowSettings, Frame, FrameType};
 
@@ -12,7 +12,7 @@ use super::exception::{Class, code};
 
 impl Connection {
     pub(super) fn offer_flow_control(&mut self) {
-        if self.credit.phase == Phase::Offered {
+        if self.credit.agreement == Agreement::Offered {
             let settings = self.own_settings();
             self.put_flow(StreamId::CONNECTION, FlowFrame::Settings(settings));
         }
@@ -22,7 +22,7 @@ impl Connection {
         FlowSettings {
             version: VERSION,
             connection: self.config.window(),
-            stream: self.config.stream_window,
+            stream: self.credit.stream_window,
         }
     }
 
@@ -39,7 +39,7 @@ impl Connection {
                 return false;
             }
             _ => {
-                if frame.kind != FrameType::Meta && self.credit.phase == Phase::Offered {
+                if frame.kind != FrameType::Meta && self.credit.agreement == Agreement::Offered {
                     self.end_answer_wait();
                 }
                 return false;
@@ -80,7 +80,7 @@ impl Connection {
 
     /// A later word about flow control.
     pub(super) fn on_flow(&mut self, id: StreamId, flow: FlowFrame) {
-        if self.credit.phase != Phase::Agreed {
+        if self.credit.agreement != Agreement::Agreed {
             return;
         }
         match flow {
@@ -139,11 +139,13 @@ impl Connection {
             return true;
         };
         if !free && stream.flags.wants_writable {
+            // Others may have filled the queue since it began to wait for something else.
+            self.queues.was_full |= self.queues.data.len() >= self.config.send_buffer;
             return false;
         }
         stream.flags.is_listed = false;
         let waits = std::mem::take(&mut stream.flags.wants_writable);
-        if waits && stream.phase != super::streams::Phase::Ended {
+        if waits && stream.phase != Phase::Ended {
             self.events.push_back(Event::Writable { id });
         }
         true
@@ -167,7 +169,7 @@ impl Connection {
     fn write_stream_updates(&mut self) {
         let mut updates = std::mem::take(&mut self.updates);
         for id in updates.drain(..) {
-            let window = self.config.stream_window;
+            let window = self.credit.stream_window;
             let Some(stream) = self.streams.get_mut(id) else {
                 continue;
             };
@@ -262,17 +264,12 @@ impl Connection {
         self.unblock();
     }
 
-    /// When that will be.
+    /// When a client has waited for long enough.
     pub(super) fn answer_due(&self) -> Option<Instant> {
         match self.credit.wait {
             Wait::Since(since) => Some(since + self.config.answer_wait),
             Wait::No | Wait::Due => None,
         }
-    }
-
-    /// What a receiver of a stream's frames makes of it not being there any more.
-    pub(super) const fn is_gone(state: Receiving) -> bool {
-        matches!(state, Receiving::ResetHere | Receiving::ResetThere)
     }
 }
 

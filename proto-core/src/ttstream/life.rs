@@ -176,8 +176,7 @@ impl Connection {
             Phase::Open => {
                 stream.phase = Phase::Ended;
                 stream.fail(why.clone());
-                self.over = self.over.saturating_add(1);
-                self.events.push_back(Event::Ended { id });
+                self.tell_over(id);
             }
             Phase::Ended => {}
         }

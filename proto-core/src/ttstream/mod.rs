@@ -347,7 +347,7 @@ impl Connection {
     /// Whether both sides obey flow control.
     #[must_use]
     pub fn has_flow_control(&self) -> bool {
-        self.credit.phase == credit::Phase::Agreed
+        self.credit.agreement == credit::Agreement::Agreed
     }
 }
 

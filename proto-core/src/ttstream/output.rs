@@ -55,6 +55,8 @@ pub(super) struct Moved {
     pub(super) progress: bool,
     /// There is room for messages that there was not before.
     pub(super) has_room: bool,
+    /// Less waits than what keeps a server from reading, and did not before.
+    pub(super) resumes: bool,
 }
 
 impl Queues {
@@ -90,6 +92,7 @@ impl Queues {
     #[inline]
     pub(super) fn transmit(&mut self, out: &mut Transmit) -> Moved {
         let progress = out.len() < self.handed || self.handed == 0;
+        let was_flooded = self.is_flooded();
         let mut has_room = false;
         if Self::has_way(out) {
             if !self.headers.is_empty() {
@@ -104,7 +107,11 @@ impl Queues {
             }
         }
         self.handed = out.len();
-        Moved { progress, has_room }
+        Moved {
+            progress,
+            has_room,
+            resumes: was_flooded && !self.is_flooded(),
+        }
     }
 
     pub(super) fn abandon(&mut self) {

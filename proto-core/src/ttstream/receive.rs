@@ -15,7 +15,7 @@ use crate::stream::lifecycle::{Arrival, Verdict, receiving};
 use crate::time::Instant;
 use crate::wire::ttstream::{CANCEL_PATH, DataFrame, Frame, FrameType, read_exception};
 
-use super::credit::Phase as Settled;
+use super::credit::Agreement;
 
 impl Connection {
     /// Takes in what was read. What is not whole, or has to wait, stays in `input`. Call it again with the same buffer
@@ -100,9 +100,9 @@ impl Connection {
     /// Sees whether a frame settles flow control. Returns whether it does.
     #[inline]
     fn settle_by(&mut self, frame: &Frame) -> bool {
-        match self.credit.phase {
-            Settled::Agreed | Settled::Stock => false,
-            Settled::Unread | Settled::Offered | Settled::Waited => self.settle_flow_control(frame),
+        match self.credit.agreement {
+            Agreement::Agreed | Agreement::Stock => false,
+            Agreement::Unread | Agreement::Offered | Agreement::Waited => self.settle_flow_control(frame),
         }
     }
 
@@ -163,10 +163,9 @@ impl Connection {
                     strings,
                     ..Head::default()
                 });
-                self.held = self.held.saturating_add(head.size());
                 stream.head = Some(head);
                 self.events.push_back(Event::Header { id });
-                self.check_held(key);
+                self.count_held(key);
             }
             Verdict::Ignored => {}
             Verdict::StreamError(_) => {
@@ -190,9 +189,7 @@ impl Connection {
         let outcome = read_outcome(frame, bytes, side);
         match self.role {
             Role::Client => {
-                let trailer = frame.strings(bytes, |_| true);
-                self.held = self.held.saturating_add(trailer.size());
-                stream.trailer = Some(Box::new(trailer));
+                stream.trailer = Some(Box::new(frame.strings(bytes, |_| true)));
                 self.end_by_peer(key, outcome);
             }
             Role::Server => self.on_request_end(key, outcome),

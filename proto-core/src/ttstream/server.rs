@@ -1,7 +1,7 @@
 //! The server's side.
 
 use super::send::write_strings;
-use super::streams::{Flags, Head, Phase, Stream};
+use super::streams::{Head, Phase, Stream};
 use super::{Connection, Ending, Event, Exception, IncomingStream, StreamId, Strings};
 use crate::dispatch::{Lookup, MethodKind, Services};
 use crate::error::CloseReason;
@@ -88,7 +88,7 @@ impl Connection {
             Some("the server is shutting down")
         } else if self.streams.len() >= self.config.max_streams as usize {
             Some("too many streams on this connection")
-        } else if self.held as u64 > self.config.connection_memory / 2 {
+        } else if self.is_laden() {
             Some("the headers of this connection hold too much memory")
         } else {
             None
@@ -104,35 +104,17 @@ impl Connection {
             }
         };
         let head = Box::new(read_head(frame, bytes, service, method));
-        self.held = self.held.saturating_add(head.size());
         let single = wanted.kind.has_single_request();
         let due = now + self.config.request_timeout;
-        self.streams.insert(Stream {
-            id: frame.id,
-            kind: wanted.kind,
-            codec: Codec::Thrift,
+        let key = self.streams.insert(Stream {
             target: wanted.target,
             phase: if single { Phase::Collecting { due } } else { Phase::Open },
             receiving: Receiving::Body,
             sending: Sending::Head,
-            prefix,
-            inbox: super::inbox::Inbox::default(),
-            received: 0,
-            taken: 0,
-            granted: self.config.stream_window,
-            tell_at: self.credit.first_tell(),
-            sent: 0,
-            limit: self.credit.stream_limit,
-            waited_at: u64::MAX,
-            turn: 0,
-            queued_to: 0,
-            flags: Flags::default(),
             head: Some(head),
-            trailer: None,
-            deadline: None,
-            timeout: None,
-            ending: None,
+            ..Stream::new(frame.id, wanted.kind, prefix, &self.credit)
         });
+        self.count_held(key);
         if single {
             self.next_due = self.next_due.min(due);
         } else {
@@ -177,13 +159,16 @@ impl Connection {
     fn refuse(&mut self, id: StreamId, method: &[u8], exception: ApplicationException) {
         // An exception has to name its method.
         let method = if method.is_empty() { b"unknown" } else { method };
-        let tried = self.queues.put_control(|out| {
-            let frame = write_frame(out, id, FrameType::Trailer, Some(method), |_| {}, |_| {});
-            write_exception(out, id, method, exception.kind, &exception.message);
-            frame.finish(out, u32::MAX);
-        });
-        if tried.is_err() {
-            return self.refuse(id, b"unknown", exception);
+        let mut put = |method: &[u8]| {
+            self.queues.put_control(|out| {
+                let frame = write_frame(out, id, FrameType::Trailer, Some(method), |_| {}, |_| {});
+                write_exception(out, id, method, exception.kind, &exception.message);
+                frame.finish(out, u32::MAX);
+            })
+        };
+        if put(method).is_err() {
+            // A name that was read fits, with what stands around it.
+            let _ = put(b"unknown");
         }
         let exception = Box::new(exception);
         self.events.push_back(Event::Refused { id, exception });

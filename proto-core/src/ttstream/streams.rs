@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::credit::Credit;
 use super::inbox::Inbox;
 use super::{Exception, Outcome, StreamId, Strings};
 use crate::dispatch::MethodKind;
@@ -44,6 +45,8 @@ pub(super) struct Stream {
     /// Where its last frame ends among all that went the same way.
     pub(super) queued_to: u64,
     pub(super) flags: Flags,
+    /// Bytes that count for it beside its messages.
+    pub(super) held: usize,
     /// What came with the peer's header.
     pub(super) head: Option<Box<Head>>,
     pub(super) trailer: Option<Box<Strings>>,
@@ -111,6 +114,37 @@ pub(super) enum Phase {
 }
 
 impl Stream {
+    /// A stream on which nothing has happened.
+    pub(super) fn new(id: StreamId, kind: MethodKind, prefix: FramePrefix, credit: &Credit) -> Self {
+        Self {
+            id,
+            kind,
+            codec: Codec::Thrift,
+            target: Target::Unknown,
+            phase: Phase::Open,
+            receiving: Receiving::Head,
+            sending: Sending::Body,
+            prefix,
+            inbox: Inbox::default(),
+            received: 0,
+            taken: 0,
+            granted: credit.stream_window,
+            tell_at: credit.first_tell(),
+            sent: 0,
+            limit: credit.stream_limit,
+            waited_at: u64::MAX,
+            turn: 0,
+            queued_to: 0,
+            flags: Flags::default(),
+            held: 0,
+            head: None,
+            trailer: None,
+            deadline: None,
+            timeout: None,
+            ending: None,
+        }
+    }
+
     /// Gives back memory that it does not need while nothing happens.
     pub(super) fn release_memory(&mut self) {
         self.inbox.release_memory();
@@ -122,11 +156,21 @@ impl Stream {
         self.received.saturating_sub(self.taken)
     }
 
-    /// Bytes of header and trailer.
-    pub(super) fn held(&self) -> usize {
+    /// Bytes of header, trailer and outcome.
+    pub(super) fn size(&self) -> usize {
         let head = self.head.as_ref().map_or(0, |head| head.size());
         let trailer = self.trailer.as_ref().map_or(0, |trailer| trailer.size());
-        head.saturating_add(trailer)
+        let entry = |(key, value): &(String, String)| ENTRY.saturating_add(key.len()).saturating_add(value.len());
+        let ending = match self.ending.as_deref() {
+            Some(Outcome::Business(status)) => status
+                .extra
+                .iter()
+                .map(entry)
+                .fold(status.message.len(), usize::saturating_add),
+            Some(Outcome::Exception(exception)) => exception.message.len(),
+            Some(Outcome::Ok) | None => 0,
+        };
+        head.saturating_add(trailer).saturating_add(ending)
     }
 
     pub(super) fn fail(&mut self, exception: Exception) {

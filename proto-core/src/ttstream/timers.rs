@@ -45,16 +45,12 @@ impl Connection {
                 due = Some(Deadline { at, timer });
             }
         };
-        let after = |since: Option<Instant>, time: Duration| since.map(|since| since + time);
-        note(
-            after(self.times.write, self.config.write_stall_timeout),
-            TimerKind::WriteStall,
-        );
+        note(self.write_due(), TimerKind::WriteStall);
         if self.life.closed.is_some() {
             return due;
         }
-        note(after(self.times.frame, self.config.frame_timeout), TimerKind::Frame);
-        note(after(self.idle_since(), self.idle_timeout()), TimerKind::Idle);
+        note(self.frame_due(), TimerKind::Frame);
+        note(self.idle_due(), TimerKind::Idle);
         note(self.deadlines.next(), TimerKind::Call);
         note(self.answer_due(), TimerKind::Settings);
         note(self.life.paused, TimerKind::Pause);
@@ -82,27 +78,36 @@ impl Connection {
                 self.reset_largest();
             }
         }
-        let after = |since: Option<Instant>, time: Duration| since.map(|since| since + time);
-        if is_due(after(self.times.write, self.config.write_stall_timeout)) {
+        if is_due(self.write_due()) {
             self.time_out(TimerKind::WriteStall);
-            self.abandon_output();
         }
         if self.life.closed.is_some() {
             return;
         }
         if is_due(self.life.drain) {
             self.end_all_streams(CloseReason::Shutdown);
-        } else if is_due(after(self.times.frame, self.config.frame_timeout)) {
+        } else if is_due(self.frame_due()) {
             self.time_out(TimerKind::Frame);
-        } else if is_due(after(self.idle_since(), self.idle_timeout())) {
+        } else if is_due(self.idle_due()) {
             self.time_out(TimerKind::Idle);
         }
         self.settle(now);
     }
 
-    /// Since when there is no stream, and nothing under way.
-    fn idle_since(&self) -> Option<Instant> {
-        self.times.idle.filter(|_| self.times.frame.is_none())
+    fn write_due(&self) -> Option<Instant> {
+        Some(self.times.write? + self.config.write_stall_timeout)
+    }
+
+    /// The peer is not late while this side does not read.
+    fn frame_due(&self) -> Option<Instant> {
+        let since = self.times.frame.filter(|_| !self.is_paused())?;
+        Some(since + self.config.frame_timeout)
+    }
+
+    /// When there has been no stream, and nothing under way, for long enough.
+    fn idle_due(&self) -> Option<Instant> {
+        let since = self.times.idle.filter(|_| self.times.frame.is_none())?;
+        Some(since + self.idle_timeout())
     }
 
     fn idle_timeout(&self) -> Duration {
@@ -139,6 +144,10 @@ impl Connection {
     /// The caller was given what there is to send.
     #[inline]
     pub(super) fn note_transmit(&mut self, now: Instant, moved: Moved) {
+        if moved.resumes && self.times.frame.is_some() {
+            // Its time was not counted.
+            self.times.frame = Some(now);
+        }
         if self.credit.wait == Wait::Due {
             self.credit.wait = Wait::Since(now);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::frames::Frame;
-use super::rig::{Side, services};
+use super::rig::{Side, services, stream};
 use crate::Transmit;
 use crate::dispatch::{MethodKind, UnknownHandler};
 use crate::pingpong::Demand;
@@ -160,4 +160,46 @@ fn two_sides_with_large_headers_do_not_wait_for_each_other() {
         client.read_demand(),
         server.read_demand()
     );
+}
+
+#[test]
+fn a_business_status_of_a_client_is_kept_without_its_extra() {
+    let mut side = Side::server(|config| config.connection_memory = 64 * 1024);
+    let extra: Vec<_> = (0..5900).map(|n| format!("\"{n:x}\":\"\"")).collect();
+    let extra = format!("{{{}}}", extra.join(","));
+    assert!(extra.len() < 65_536);
+    for id in 1..=50 {
+        side.opened(id, "bidi");
+        side.feed(&[Frame::trailer(id).text("biz-status", "1").text("biz-extra", &extra)]);
+    }
+    let held: usize = (1..=50)
+        .map(|id| match side.connection.outcome(stream(id)) {
+            Some(Outcome::Business(status)) => status.extra.len() * 48,
+            _ => 0,
+        })
+        .sum();
+    assert!(
+        held < 64 * 1024,
+        "{held} bytes and more, usage {}",
+        side.connection.usage()
+    );
+}
+
+#[test]
+fn a_peer_is_not_late_while_nobody_reads() {
+    let mut side = Side::server(|_| {});
+    let ids = [side.opened(1, "bidi"), side.opened(2, "bidi")];
+    let frame = Frame::data(1, "hello").bytes();
+    side.feed_bytes(&frame[..10]);
+    side.stuck();
+    let mut entries = Strings::new();
+    for n in 0..4 {
+        entries.push(format!("k{n}"), "x".repeat(60_000));
+    }
+    for id in ids {
+        side.connection.sender(id).unwrap().send_header(&entries).unwrap();
+    }
+    let other = side.connection.read_demand();
+    side.wait(Duration::from_secs(6));
+    assert_eq!(side.connection.close_reason(), None, "{other:?}");
 }

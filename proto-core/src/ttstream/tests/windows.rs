@@ -273,6 +273,30 @@ fn f9_a_connection_that_does_not_obey_is_closed() {
     }
 }
 
+/// A charge that is just the window leaves nothing, and what is just below it leaves one message.
+#[test]
+fn f9_the_limit_is_where_it_says() {
+    let exact = 1000 - usize::try_from(charge(0)).unwrap();
+    for (length, taken) in [(exact, 1), (exact - 1, 2)] {
+        for (connection, stream) in [(MIB, 1000), (1000, MIB)] {
+            let mut side = Side::fc_server(connection, stream, |_| {});
+            let id = side.opened(1, BOTH);
+            for n in 1..=3 {
+                side.feed(&[Frame::data(1, vec![0; length])]);
+                assert_eq!(
+                    side.connection.is_over(id),
+                    n > taken,
+                    "{length} {connection} {stream} {n}"
+                );
+            }
+
+            let mut side = Side::fc_client(connection, stream, |_| {});
+            let id = side.open(BOTH);
+            assert_eq!(side.send_all(id, length), taken);
+        }
+    }
+}
+
 /// Data for a stream that is gone counts, and is not a way around the connection's limit.
 #[test]
 fn f9_data_of_nobody_counts_against_the_connection() {
@@ -432,4 +456,19 @@ fn frames_of_flow_control_are_meta_frames_with_int_keys_alone() {
         assert!(frame.get_int(9).is_none_or(|method| !method.is_empty()));
         assert_eq!(frame.bytes().len() % 4, 2, "nothing but header information");
     }
+}
+
+#[test]
+fn f10_credit_that_comes_while_the_queue_is_full_is_told_when_there_is_room() {
+    let mut side = Side::fc_client(16 * MIB, 1000, |config| config.send_buffer = 4096);
+    let (waits, fills) = (side.open(BOTH), side.open(BOTH));
+    side.send_long(waits, 2000).unwrap();
+    assert_eq!(side.send(waits, ""), Err(SendError::Full));
+    side.sent();
+    side.send_long(fills, 8000).unwrap();
+    side.feed(&[Frame::limit(1, 16 * MIB)]);
+    assert_eq!(side.told(), [""; 0]);
+    side.sent();
+    assert_eq!(side.told(), ["writable 1"]);
+    side.send(waits, "").unwrap();
 }
