@@ -7,6 +7,7 @@ fn main() {
     kitewire_build::compile_protos(&["idl/parcels.proto"], &["idl"]);
     kitewire_build::compile("vectors/idl/pingpong.thrift");
     kitewire_build::compile("vectors/idl/multi.thrift");
+    kitewire_build::compile("vectors/idl/ttstream.thrift");
     kitewire_build::compile("vectors/idl/wire.thrift");
     kitewire_build::compile("vectors/idl/NoNamespace.thrift");
     Builder::new()

@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 /// A hasher for ids of calls. They come from a counter of the connection, so nothing has to be hidden from the peer; or
-/// the peer counts them, and has no more than a few of them open at once.
+/// the peer chooses them, and has no more of them open at once than a connection allows.
 #[derive(Default)]
 pub(crate) struct CallIdHasher(u64);
 

@@ -164,8 +164,8 @@ pub use prost;
 pub use call::{Call, Cancelled};
 pub use client::{
     BidiStream, CallResult, Client, ClientBuilder, ClientCall, ClientStream, FullCall, GrpcOptions, HTTP_URL, Oneway,
-    PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions,
-    StreamPool, StreamTransport, TtStreamOptions,
+    PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions, StreamPool, StreamTransport,
+    TtStreamOptions,
 };
 pub use error::{Error, ErrorKind};
 pub use metadata::Metadata;

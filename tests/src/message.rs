@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kitewire_proto::thrift;
 use kitewire_proto::wire::detect::{Sniffed, sniff, sniff_payload};
-use kitewire_proto::wire::ttheader::{Flags, Header, HeaderView, HeaderWriter, Info, IntKey};
+use kitewire_proto::wire::ttheader::{Flags, Header, HeaderView, HeaderWriter, Info, IntKey, OpenFrame};
 use kitewire_proto::wire::{Codec, Envelope, MessageType, SequenceId, framed, kitex_protobuf, thrift_message};
 use kitewire_proto::{DecodeError, EncodeBody, Limits, Output};
 use kitewire_testkit::fuzz::{Dynamic, Fields};
@@ -24,8 +24,9 @@ pub struct Message {
     payload_len: usize,
 }
 
+/// All that a TTHeader says.
 #[derive(Clone, Debug, PartialEq)]
-struct HeaderValues {
+pub(crate) struct HeaderValues {
     flags: Flags,
     sequence: SequenceId,
     protocol_id: u8,
@@ -34,6 +35,8 @@ struct HeaderValues {
     strings: Vec<(Vec<u8>, Vec<u8>)>,
     ints: Vec<(IntKey, Vec<u8>)>,
     acl_token: Option<Vec<u8>>,
+    /// The ints stand in front of the strings, as no peer but a hand-written one writes them.
+    ints_first: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -103,18 +106,7 @@ impl Message {
         match &self.header {
             None => self.encode_payload(&mut out),
             Some(header) => {
-                let mut writer = HeaderWriter::begin(&mut out, header.flags, header.sequence);
-                writer.protocol_id(header.protocol_id);
-                if let Some(token) = &header.acl_token {
-                    writer.acl_token(token);
-                }
-                for (key, value) in &header.strings {
-                    writer.string(key, value);
-                }
-                for (key, value) in &header.ints {
-                    writer.int(*key, value);
-                }
-                let frame = writer.end();
+                let frame = header.write(&mut out);
                 self.encode_payload(&mut out);
                 frame.finish(&mut out, u32::MAX);
             }
@@ -174,7 +166,7 @@ impl Message {
 }
 
 impl HeaderValues {
-    fn new(frame: &[u8], header: Header) -> Self {
+    pub(crate) fn new(frame: &[u8], header: Header) -> Self {
         let view = HeaderView::new(frame, header);
         Self {
             flags: header.flags,
@@ -188,10 +180,44 @@ impl HeaderValues {
                 .collect(),
             ints: view.ints().map(|(key, value)| (key, value.to_vec())).collect(),
             acl_token: view.acl_token().map(<[u8]>::to_vec),
+            ints_first: frame.get(header.info_start as usize) == Some(&INTS),
         }
     }
 
-    fn describe(&self) -> Map<String, Value> {
+    /// Writes the header; the payload comes next.
+    pub(crate) fn write(&self, out: &mut Output) -> OpenFrame {
+        let mut writer = HeaderWriter::begin(out, self.flags, self.sequence);
+        writer.protocol_id(self.protocol_id);
+        if let Some(token) = &self.acl_token {
+            writer.acl_token(token);
+        }
+        let strings =
+            |writer: &mut HeaderWriter<'_>| self.strings.iter().for_each(|(key, value)| writer.string(key, value));
+        if !self.ints_first {
+            strings(&mut writer);
+        }
+        for (key, value) in &self.ints {
+            writer.int(*key, value);
+        }
+        if self.ints_first {
+            strings(&mut writer);
+        }
+        writer.end()
+    }
+
+    /// The last value of an int key.
+    pub(crate) fn int(&self, key: IntKey) -> Option<&[u8]> {
+        let mut found = self.ints.iter().rev().filter(|(found, _)| *found == key);
+        found.next().map(|(_, value)| value.as_slice())
+    }
+
+    /// The last value of a string key.
+    pub(crate) fn string(&self, key: &str) -> Option<&[u8]> {
+        let mut found = self.strings.iter().rev().filter(|(found, _)| found == key.as_bytes());
+        found.next().map(|(_, value)| value.as_slice())
+    }
+
+    pub(crate) fn describe(&self) -> Map<String, Value> {
         let strings: Map<_, _> = self
             .strings
             .iter()
@@ -235,7 +261,10 @@ fn parse_envelope(codec: Codec, message: &[u8], limits: &Limits) -> Result<Optio
     }
 }
 
-const fn type_name(message_type: MessageType) -> &'static str {
+/// The block id of ints.
+const INTS: u8 = 0x10;
+
+pub(crate) const fn type_name(message_type: MessageType) -> &'static str {
     match message_type {
         MessageType::Call => "call",
         MessageType::Reply => "reply",

@@ -1,4 +1,8 @@
-//! SPEC.md, taken apart.
+//! SPEC.md, taken apart, and the sources that it is compared with.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The specification.
 #[derive(Clone, Debug)]
@@ -115,6 +119,44 @@ fn id_at_start(text: &str) -> Option<&str> {
     // A word that goes on is no id: `CRC-32C` is none.
     let ends = !number[digits..].starts_with(|next: char| next.is_ascii_alphanumeric());
     (good && ends).then(|| &text[..=area + digits])
+}
+
+/// All sources of the repository.
+///
+/// # Panics
+/// If they cannot be read.
+#[must_use]
+pub fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
+    assert!(files.len() > 50, "{} files", files.len());
+    let read = |path: &PathBuf| fs::read_to_string(path).expect("sources are UTF-8");
+    files.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// The names of all functions, tests among them.
+#[must_use]
+pub fn functions() -> BTreeSet<String> {
+    let sources = sources();
+    let lines = sources.iter().flat_map(|(_, text)| text.lines());
+    let heads = lines.filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
+    heads
+        .filter_map(|rest| Some(rest.split_once('(')?.0.to_owned()))
+        .collect()
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("folders can be listed") {
+        let path = entry.expect("folders can be listed").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        if path.is_dir() {
+            if !name.starts_with('.') && !name.starts_with("target") {
+                rust_files(&path, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
 }
 
 fn cells(line: &str) -> Vec<&str> {

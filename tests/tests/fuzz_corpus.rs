@@ -47,6 +47,15 @@ const GRPC: [Target; 3] = [
     ("grpc_client", fuzz::grpc_client),
 ];
 
+/// Targets whose seeds are frames of streams over TTHeader, the connections' behind five bytes of choices, or what two
+/// connections do.
+const TTSTREAM: [Target; 4] = [
+    ("ttstream_frames", fuzz::ttstream_frames),
+    ("ttstream_server", fuzz::ttstream_server),
+    ("ttstream_client", fuzz::ttstream_client),
+    ("ttstream_pair", fuzz::ttstream_pair),
+];
+
 /// Targets whose seeds are scripts of HTTP/2: one for each difference, with its name, and some without any.
 const SCRIPTS: [Target; 1] = [("http2_differential", fuzz::http2_differential)];
 
@@ -63,6 +72,7 @@ fn every_seed_passes() {
         .chain(BLOCKS)
         .chain(HTTP2)
         .chain(GRPC)
+        .chain(TTSTREAM)
         .chain(SCRIPTS)
         .chain(IDL)
     {
@@ -112,6 +122,10 @@ fn write_seeds() {
     HPACK_SEEDS.into_iter().for_each(write_blocks);
     HTTP2_SEEDS.into_iter().for_each(write_http2);
     GRPC_SEEDS.into_iter().for_each(write_grpc);
+    TTSTREAM_SEEDS.into_iter().for_each(write_ttstream);
+    for (name, script) in PAIR_SEEDS {
+        write("ttstream_pair", name, script);
+    }
     for seed in seeds("http2_differential") {
         write_script(&seed);
     }
@@ -164,6 +178,39 @@ const GRPC_SEEDS: [&str; 6] = [
     "gzip-unary",
     "metadata-unary",
     "pb-bidi",
+];
+
+/// Files of `tests/vectors/ttstream` with many kinds of frames.
+const TTSTREAM_SEEDS: [&str; 8] = [
+    "acl-token",
+    "biz-error",
+    "cancel-bidi",
+    "error",
+    "fake-meta-and-keys",
+    "mux-two-streams",
+    "normal-server-streaming",
+    "raw-ignored",
+];
+
+/// Who obeys flow control and the limits, and pairs of what is done (`ttstream_pair.rs` says what) and how.
+const PAIR_SEEDS: [(&str, &[u8]); 4] = [
+    ("echo", &[0, 0, 2, 2, 3, 6, 255, 7, 0, 9, 3, 6, 255, 12, 0, 5, 0, 11, 2]),
+    (
+        "small-windows",
+        &[
+            4, 0, 2, 2, 7, 2, 15, 2, 23, 2, 31, 6, 255, 7, 0, 6, 255, 9, 7, 9, 15, 6, 255, 12, 0,
+        ],
+    ),
+    (
+        "stock-client",
+        &[1, 0, 2, 2, 7, 13, 40, 6, 255, 0, 1, 2, 3, 5, 0, 6, 255, 6, 2, 6, 255],
+    ),
+    (
+        "memory-runs-out",
+        &[
+            13, 0, 2, 2, 255, 2, 247, 6, 255, 2, 255, 6, 255, 0, 0, 2, 255, 6, 255, 15, 29,
+        ],
+    ),
 ];
 
 /// Requests of every kind.
@@ -287,6 +334,22 @@ fn write_grpc(file: &str) {
             for (index, part) in parts.into_iter().enumerate() {
                 write("grpc_codecs", &format!("{file}-{from}-{index}"), &part);
             }
+        }
+    }
+}
+
+fn write_ttstream(file: &str) {
+    let vectors = folder("ttstream");
+    let vector = vectors
+        .iter()
+        .find(|vector| vector.file == format!("ttstream/{file}.json"))
+        .expect("the vector is there");
+    for connection in vector.connections() {
+        for (from, target) in [("client", "ttstream_server"), ("server", "ttstream_client")] {
+            let steps = connection.steps.iter().filter(|step| step.from == from);
+            let frames: Vec<u8> = steps.flat_map(|step| step.bytes.iter().flatten()).copied().collect();
+            write("ttstream_frames", &format!("{file}-{from}"), &frames);
+            write(target, file, &[&[0x80, 1, 2, 3, 4], &frames[..]].concat());
         }
     }
 }

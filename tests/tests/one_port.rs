@@ -1,5 +1,5 @@
 //! Clients of every kind at the same time on one port: ping-pong over each transport, pooled, multiplexed and short, Thrift and
-//! Protobuf over gRPC in every mode, and plain HTTP.
+//! Protobuf over gRPC in every mode, streams over TTHeader on connections of every kind, and plain HTTP.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::io::{Read, Write};
@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use kitewire::bytes::Bytes;
 use kitewire::http::{Request, Response};
-use kitewire::{Call, Client, ClientBuilder, Error, Receiver, Sender, Server, Transport};
+use kitewire::{
+    Call, Client, ClientBuilder, Error, Receiver, Sender, Server, StreamPool, StreamTransport, Transport,
+    TtStreamOptions,
+};
 use kitewire_tokio::Tokio;
 use tokio::task::JoinSet;
 
@@ -205,6 +208,16 @@ async fn clients_of_all_kinds_share_one_port() {
     for _ in 0..2 {
         clients.spawn(thrift_streams(to(Transport::Grpc)));
         clients.spawn(protobuf_streams(to(Transport::Grpc)));
+    }
+    for pool in [
+        StreamPool::multiplexed(),
+        StreamPool::Multiplexed { connections: 1 },
+        StreamPool::exclusive(),
+        StreamPool::Short,
+    ] {
+        let options = TtStreamOptions::default().pool(pool);
+        let over_ttheader = to(Transport::TtHeader).stream_transport(StreamTransport::TtHeader);
+        clients.spawn(thrift_streams(over_ttheader.tt_streams(options)));
     }
     let text = address.to_string();
     clients.spawn_blocking(move || pages(&text));

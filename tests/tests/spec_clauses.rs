@@ -2,8 +2,6 @@
 //! (limits, exception numbers, texts, bytes) is what the code has.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -20,7 +18,7 @@ use kitewire_proto::{
     Limits, Output, Refusal, RespondError, ServerConfig, ServerConnection, ServerEvent, http1, http2,
 };
 use kitewire_tests::message::Message;
-use kitewire_tests::spec::{Spec, citations};
+use kitewire_tests::spec::{Spec, citations, functions, sources};
 use kitewire_tests::vectors::{hex, unhex};
 
 const SPEC: &str = include_str!("../../SPEC.md");
@@ -54,11 +52,7 @@ fn whoever_cites_a_clause_cites_one_that_exists() {
     for id in inside {
         assert!(known.contains(id), "SPEC.md refers to {id}");
     }
-    let mut files = Vec::new();
-    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
-    assert!(files.len() > 50, "{} files", files.len());
-    for file in files {
-        let text = fs::read_to_string(&file).expect("sources are UTF-8");
+    for (file, text) in sources() {
         for id in citations(&text, "SPEC ") {
             assert!(known.contains(id), "{} cites {id}", file.display());
         }
@@ -173,16 +167,7 @@ fn tables_are_filled_in() {
 /// Each statement of the user's document has a row, and each test that a row names is there.
 #[test]
 fn every_promise_is_shown_or_explained() {
-    let mut tests = BTreeSet::new();
-    let mut files = Vec::new();
-    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
-    for file in files {
-        let text = fs::read_to_string(&file).expect("sources are UTF-8");
-        let names = text
-            .lines()
-            .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
-        tests.extend(names.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
-    }
+    let tests = functions();
     let (mut next, mut missing) = (1, Vec::new());
     for row in Spec::parse(SPEC).table("promises") {
         let (first, last) = row[0].split_once('–').unwrap_or((row[0], row[0]));
@@ -437,20 +422,6 @@ fn refusal(services: &Arc<Services>, frame: &[u8]) -> ApplicationException {
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
-    }
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("folders can be listed") {
-        let path = entry.expect("folders can be listed").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        if path.is_dir() {
-            if !name.starts_with('.') && !name.starts_with("target") {
-                rust_files(&path, found);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
     }
 }
 

@@ -309,13 +309,18 @@ impl Connection {
     /// output not yet sent.
     #[must_use]
     pub fn usage(&self) -> usize {
-        let waiting = usize::try_from(self.credit.queued()).unwrap_or(usize::MAX);
         let unsent = self.queues.unsent();
         self.life
             .input_len
-            .saturating_add(waiting)
-            .saturating_add(self.held)
+            .saturating_add(self.waiting())
             .saturating_add(unsent)
+    }
+
+    /// The part of [`Self::usage`] that nobody has taken yet: messages, and entries of headers.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let messages = usize::try_from(self.credit.queued()).unwrap_or(usize::MAX);
+        messages.saturating_add(self.held)
     }
 
     /// Gives back memory that an idle connection does not need.

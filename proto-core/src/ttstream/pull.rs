@@ -51,6 +51,18 @@ impl<'a> Receiver<'a> {
         Self { connection, key }
     }
 
+    /// Drops the messages that are there, and all that come: nobody reads them any more. To flow control they are taken,
+    /// so that they hold up neither their sender nor other streams.
+    pub fn discard(self) {
+        let Self { connection, key } = self;
+        if let Some(stream) = connection.streams.at_mut(key) {
+            stream.flags.is_unread = true;
+            let charge = stream.inbox.clear(&mut connection.spares);
+            connection.credit.take(charge);
+            stream.note_taken(charge, &mut connection.updates);
+        }
+    }
+
     /// The next message. What came before the end of the stream comes before that.
     #[inline]
     pub fn pull(self) -> Pull<'a> {
@@ -100,14 +112,9 @@ impl Message<'_> {
     /// The application has taken it.
     #[inline]
     fn note_taken(&mut self) {
-        let (stream, charge) = (&mut *self.stream, u64::from(self.front.charge));
+        let charge = self.front.charge.into();
         self.credit.take(charge);
-        stream.taken = stream.taken.saturating_add(charge);
-        stream.flags.has_taken = true;
-        if stream.taken >= stream.tell_at && !stream.flags.has_update && !stream.receiving.is_over() {
-            stream.flags.has_update = true;
-            self.updates.push(stream.id);
-        }
+        self.stream.note_taken(charge, self.updates);
     }
 }
 

@@ -135,6 +135,10 @@ impl Connection {
             return self.overflow(frame.id, "flow control: stream limit exceeded");
         }
         stream.received = stream.received.saturating_add(charge.into());
+        if stream.flags.is_unread {
+            stream.note_taken(charge.into(), &mut self.updates);
+            return self.credit.take(charge.into());
+        }
         put(&mut stream.inbox, charge, &mut self.spares);
         if std::mem::take(&mut stream.flags.wants_readable) {
             self.events.push_back(Event::Readable { id: frame.id });

@@ -71,6 +71,8 @@ pub(super) struct Flags {
     pub(super) has_update: bool,
     /// A message was taken.
     pub(super) has_taken: bool,
+    /// Nobody reads its messages any more: they are dropped as they come.
+    pub(super) is_unread: bool,
     /// Server: another stream has begun with this id, so that nobody can tell whose frames come.
     pub(super) is_ambiguous: bool,
 }
@@ -142,6 +144,17 @@ impl Stream {
             deadline: None,
             timeout: None,
             ending: None,
+        }
+    }
+
+    /// Messages of this charge were taken.
+    #[inline]
+    pub(super) fn note_taken(&mut self, charge: u64, updates: &mut Vec<StreamId>) {
+        self.taken = self.taken.saturating_add(charge);
+        self.flags.has_taken = true;
+        if self.taken >= self.tell_at && !self.flags.has_update && !self.receiving.is_over() {
+            self.flags.has_update = true;
+            updates.push(self.id);
         }
     }
 

@@ -115,6 +115,7 @@ impl Hub {
                 Ok(()) => {}
                 Err(SendError::Full) => {
                     _stale = wait(&mut state.watches.of(key).sending, cx);
+                    self.tell_of_header(state);
                     return Poll::Pending;
                 }
                 Err(error) => failed = Some(state.send_failure(key, error)),

@@ -122,6 +122,15 @@ impl Connection {
         }
     }
 
+    /// Nobody reads the messages of a call any more.
+    pub(crate) fn discard(&mut self, key: StreamKey) {
+        if let Self::TtHeader(connection) = self
+            && let Ok(receiver) = connection.receiver(key.tt_header())
+        {
+            receiver.discard();
+        }
+    }
+
     #[inline]
     pub(crate) fn send(&mut self, key: StreamKey, message: &dyn EncodeBody) -> Result<(), SendError> {
         match self {

@@ -211,6 +211,15 @@ impl Stream {
         }
     }
 
+    /// The half is dropped that messages come out of, before its end: a client gives the call up with it.
+    pub(super) fn stop_receiving(&self) {
+        match self.hub.side() {
+            Side::Client => self.give_up(),
+            Side::Server if self.check_returned().is_ok() => self.hub.discard(self.key),
+            Side::Server => {}
+        }
+    }
+
     /// A client's half is dropped that has more to say or to hear, or the client has had enough.
     pub(crate) fn give_up(&self) {
         if self.hub.side() == Side::Client {

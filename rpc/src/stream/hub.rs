@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use kitewire_proto::wire::grpc::Outcome;
-use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant, Shutdown};
+use kitewire_proto::{CancelReason, DecodeError, Demand, Disconnect, EncodeBody, Instant};
 
 use super::connection::{Connection, Pulled, StreamKey};
 use super::end::SendError;
@@ -100,10 +100,12 @@ impl Hub {
     /// [`Self::tell`].
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| {
-            // Somebody's encoder or decoder panicked inside a message. What follows it would be read as its rest.
+            // Somebody's encoder or decoder panicked inside a message. What there is of that must not be sent.
             self.state.clear_poison();
             let mut state = poisoned.into_inner();
-            state.connection.shutdown(Instant::ZERO, Shutdown::Immediate);
+            state
+                .connection
+                .handle_disconnect(Instant::ZERO, Disconnect::WriteFailed);
             self.tell(&mut state);
             state
         })
@@ -318,11 +320,19 @@ impl Hub {
             }
             Err(SendError::Full) => {
                 let stale = wait(&mut state.watches.of(key).sending, cx);
+                self.tell_of_header(&mut state);
                 drop(state);
                 drop(stale);
                 Poll::Pending
             }
             Err(error) => Poll::Ready(Err(state.send_failure(key, error))),
+        }
+    }
+
+    /// A header may go out although the message behind it has to wait.
+    pub(super) fn tell_of_header(&self, state: &mut State) {
+        if state.connection.has_output() {
+            self.tell(state);
         }
     }
 

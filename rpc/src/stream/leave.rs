@@ -22,6 +22,14 @@ impl Hub {
         }
     }
 
+    /// A handler reads no more requests, and goes on.
+    pub(super) fn discard(&self, key: StreamKey) {
+        let mut state = self.lock();
+        let paused = state.connection.read_demand() == Demand::Pause;
+        state.connection.discard(key);
+        self.went_on(&mut state, paused);
+    }
+
     /// Cancels a stream of a client over TTHeader that is not over. Both halves fail with `why`.
     pub(super) fn cancel(&self, key: StreamKey, why: &ttstream::Exception) {
         let mut guard = self.lock();

@@ -185,7 +185,7 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         if self.phase == Phase::Receiving {
-            self.stream.give_up();
+            self.stream.stop_receiving();
         }
     }
 }

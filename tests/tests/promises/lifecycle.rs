@@ -9,9 +9,9 @@ use kitewire::{Call, Client, Error, ErrorKind, Receiver, Sender, Server, Transpo
 use kitewire_tokio::Tokio;
 use tokio::sync::{Notify, mpsc};
 
-use crate::raw::{Raw, arguments, ask_bytes};
+use crate::raw::{Raw, arguments};
 use crate::site::{
-    Ask, Heir, HeirClient, HeirServer, Promises, PromisesServer, Reply, Scene, Site, ask, reply, within,
+    Ask, Heir, HeirClient, HeirServer, Promises, PromisesServer, Reply, Scene, Site, ask, ask_bytes, reply, within,
 };
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod flow;
 mod lifecycle;
 mod metadata;
 mod raw;
-mod site;
 mod time;
+
+use kitewire_tests::site;

@@ -11,6 +11,7 @@ use kitewire::proto::http::Fields;
 use kitewire::proto::http2::{Config, Connection, Event, Finish, Pull, StreamId};
 use kitewire::proto::wire::grpc::{Outcome, Status};
 use kitewire::proto::{Instant, Transmit};
+use kitewire_tests::site::ask_bytes;
 
 pub(crate) struct Raw {
     socket: TcpStream,
@@ -118,18 +119,6 @@ fn pairs(fields: &Fields) -> Vec<(String, String)> {
         .iter()
         .map(|field| (text(field.name), text(field.value)))
         .collect()
-}
-
-/// An `Ask` as it is on the wire.
-pub(crate) fn ask_bytes(text: &str) -> Vec<u8> {
-    let length = u32::try_from(text.len()).unwrap().to_be_bytes();
-    [
-        &[0x0b, 0, 1],
-        &length[..],
-        text.as_bytes(),
-        &[0x0b, 0, 2, 0, 0, 0, 0, 0],
-    ]
-    .concat()
 }
 
 /// The arguments of a unary call with one.

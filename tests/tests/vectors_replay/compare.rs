@@ -1,9 +1,11 @@
 //! When two frames count as equal.
 
 use kitewire_proto::thrift::Skipper;
-use kitewire_proto::wire::thrift_message;
+use kitewire_proto::wire::detect::{Detection, detect};
+use kitewire_proto::wire::{Protocol, thrift_message};
 use kitewire_proto::{ExceptionType, Limits};
 use kitewire_tests::message::Message;
+use kitewire_tests::ttstream::StreamFrame;
 use serde_json::{Map, Value};
 
 /// Compares frames as the README of the vectors says: header entries and struct fields in any order, texts of decode
@@ -37,8 +39,11 @@ pub(crate) fn frame_length(input: &[u8]) -> Option<usize> {
 }
 
 fn describe(frame: &[u8]) -> Result<Map<String, Value>, String> {
-    let message = Message::decode(frame).map_err(|error| format!("not a frame: {error}"))?;
-    let mut description = message.describe();
+    let mut description = match detect(frame) {
+        Detection::Protocol(Protocol::TtHeaderStreaming) => StreamFrame::decode(frame).map(|frame| frame.describe()),
+        _ => Message::decode(frame).map(|message| message.describe()),
+    }
+    .map_err(|error| format!("not a frame: {error}"))?;
     for key in ["header_size", "payload_len"] {
         description.remove(key);
     }

@@ -5,6 +5,7 @@ mod grpc;
 mod handlers;
 mod ours;
 mod server;
+mod ttstream;
 
 use std::time::{Duration, Instant};
 
@@ -257,6 +258,14 @@ impl Peer {
         match self.input.starts_with(begins) {
             true => Ok(()),
             false => Err(format!("another answer: {}", hex(&self.input))),
+        }
+    }
+
+    /// Says that the client has nothing more to say.
+    async fn close(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            // A server that has given the connection up may have closed it.
+            let _ = writer.shutdown().await;
         }
     }
 

@@ -18,7 +18,8 @@ pub(crate) enum Ours {
     Answer,
     /// An answer of HTTP that begins so, and has this in it.
     Http(&'static [u8], &'static [u8]),
-    /// Not a case for this server: another transport ([`crate::grpc`] has gRPC), or a Kitex build of its own.
+    /// Not a case for this server: another transport ([`crate::grpc`] and [`crate::ttstream`] have theirs), or a Kitex
+    /// build of its own.
     Elsewhere,
 }
 

@@ -122,13 +122,20 @@ impl StreamLane {
         let opened = match opened {
             Some(opened) if !opened.as_ref().is_err_and(Refusal::is_full) => opened,
             _ => {
-                return Tried::Queued(match ticket {
+                let stale;
+                let ticket = match ticket {
                     Some(ticket) => {
-                        beside.queue.wait(ticket, cx);
+                        stale = beside.queue.wait(ticket, cx);
                         ticket
                     }
-                    None => beside.queue.join(cx),
-                });
+                    None => {
+                        stale = None;
+                        beside.queue.join(cx)
+                    }
+                };
+                drop((beside, state));
+                drop(stale);
+                return Tried::Queued(ticket);
             }
         };
         let next = ticket.and_then(|ticket| beside.queue.leave(ticket));
@@ -219,7 +226,7 @@ impl StreamLane {
 fn is_laden(connection: &mut Connection, max_held: usize) -> bool {
     connection
         .tt_header()
-        .is_some_and(|connection| connection.usage() > max_held)
+        .is_some_and(|connection| connection.waiting() > max_held)
 }
 
 impl Carrier for StreamLane {

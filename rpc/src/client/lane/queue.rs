@@ -38,11 +38,18 @@ impl Queue {
     }
 
     /// Waits on in the same place, after a try that came to nothing or without one.
-    pub(super) fn wait(&mut self, ticket: Ticket, cx: &Context<'_>) {
+    ///
+    /// Returns whom it replaces, to be dropped without a lock: a task may go with its last waker, and its streams with it.
+    #[must_use]
+    pub(super) fn wait(&mut self, ticket: Ticket, cx: &Context<'_>) -> Option<Waker> {
         match self.waiting.get_mut(&ticket) {
-            Some(Turn::Waiting(waker)) => waker.clone_from(cx.waker()),
-            Some(turn) => *turn = Turn::Waiting(cx.waker().clone()),
-            None => {}
+            Some(Turn::Waiting(waker)) if waker.will_wake(cx.waker()) => None,
+            Some(Turn::Waiting(waker)) => Some(std::mem::replace(waker, cx.waker().clone())),
+            Some(turn) => {
+                *turn = Turn::Waiting(cx.waker().clone());
+                None
+            }
+            None => None,
         }
     }
 
@@ -123,7 +130,7 @@ mod tests {
         let ((first, one), (_, two)) = (join(&mut queue), join(&mut queue));
         queue.call_next().unwrap().wake();
         let waker = Waker::from(Arc::clone(&one));
-        queue.wait(first, &Context::from_waker(&waker));
+        assert!(queue.wait(first, &Context::from_waker(&waker)).is_none());
         queue.call_next().unwrap().wake();
         assert_eq!((woken(&one), woken(&two)), (2, 0));
     }

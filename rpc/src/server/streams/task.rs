@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use kitewire_proto::Target;
 use kitewire_proto::wire::Codec;
+use kitewire_proto::{EncodeBody, Target};
 
-use crate::Error;
 use crate::server::link::Link;
 use crate::server::plain;
 use crate::service::{Answer, Running};
 use crate::stream::{Conclusion, Hub, StreamKey};
+use crate::{Error, Transport};
 
 /// A call and its handler.
 pub(super) struct Work {
@@ -44,17 +44,19 @@ fn poll_fail(hub: &Hub, key: StreamKey, cx: &Context<'_>, error: &Error) -> Poll
     if error.wants_empty_reply()
         && let Some(empty) = empty_answer(hub, key)
     {
-        return hub.poll_finish(key, cx, Some(&empty), &Conclusion::Done);
+        let message = empty.as_ref().map(|empty| empty as &dyn EncodeBody);
+        return hub.poll_finish(key, cx, message, &Conclusion::Done);
     }
     hub.poll_finish(key, cx, None, &Conclusion::Failed(error))
 }
 
-/// An answer without any field, where the call has a single one.
-fn empty_answer(hub: &Hub, key: StreamKey) -> Option<Bytes> {
+/// What a call that has a single answer sends without one: a message without any field, and over TTHeader, as Kitex, none.
+fn empty_answer(hub: &Hub, key: StreamKey) -> Option<Option<Bytes>> {
     let (kind, codec) = hub.shape(key)?;
-    kind.has_single_answer().then(|| match codec {
-        Codec::Thrift => Bytes::from_static(b"\0"),
-        Codec::Protobuf => Bytes::new(),
+    kind.has_single_answer().then(|| match (hub.transport(), codec) {
+        (Transport::TtHeaderStream, _) => None,
+        (_, Codec::Thrift) => Some(Bytes::from_static(b"\0")),
+        (_, Codec::Protobuf) => Some(Bytes::new()),
     })
 }
 

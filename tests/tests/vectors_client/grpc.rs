@@ -1,4 +1,4 @@
-//! Our client, given what recorded servers said, comes to the same end as the recorded clients.
+//! gRPC.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! A server whose handlers each test gives, and clients for it.
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,28 +10,38 @@ use kitewire::{Address, Call, Client, ClientBuilder, Error, Receiver, Sender, Se
 use kitewire_tokio::Tokio;
 
 /// Generated from `idl/promises.thrift`.
-pub(crate) mod promises {
-    #![allow(clippy::unwrap_used, missing_docs, reason = "generated")]
+#[allow(missing_docs, reason = "generated")]
+pub mod promises {
     kitewire::include_idl!("promises");
 }
-pub(crate) use promises::{Ask, Heir, HeirClient, HeirServer, Promises, PromisesClient, PromisesServer, Reply};
+pub use promises::{Ask, Heir, HeirClient, HeirServer, Promises, PromisesClient, PromisesServer, Reply};
 
-pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+/// What a handler returns.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 type Ping = dyn for<'a> Fn(&'a Call, Ask) -> Work<'a, Reply> + Send + Sync;
 type Collect = dyn for<'a> Fn(&'a Call, Receiver<Ask>) -> Work<'a, Reply> + Send + Sync;
 type Watch = dyn for<'a> Fn(&'a Call, Ask, Sender<Reply>) -> Work<'a, ()> + Send + Sync;
 type Talk = dyn for<'a> Fn(&'a Call, Receiver<Ask>, Sender<Reply>) -> Work<'a, ()> + Send + Sync;
 
 /// The handlers of a test. Those that it does not give echo.
-pub(crate) struct Scene {
+#[allow(missing_debug_implementations, reason = "nothing but closures")]
+pub struct Scene {
     ping: Box<Ping>,
     collect: Box<Collect>,
     watch: Box<Watch>,
     talk: Box<Talk>,
 }
 
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Scene {
-    pub(crate) fn new() -> Self {
+    /// Every handler echoes.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             ping: Box::new(|_, ask| Box::pin(async move { Ok(reply(&ask.text)) })),
             collect: Box::new(|_, mut asks| {
@@ -62,15 +73,15 @@ impl Scene {
     }
 
     /// Handles `ping` and `unary`.
-    pub(crate) fn ping(
-        mut self,
-        handler: impl for<'a> Fn(&'a Call, Ask) -> Work<'a, Reply> + Send + Sync + 'static,
-    ) -> Self {
+    #[must_use]
+    pub fn ping(mut self, handler: impl for<'a> Fn(&'a Call, Ask) -> Work<'a, Reply> + Send + Sync + 'static) -> Self {
         self.ping = Box::new(handler);
         self
     }
 
-    pub(crate) fn collect(
+    /// Handles `collect`.
+    #[must_use]
+    pub fn collect(
         mut self,
         handler: impl for<'a> Fn(&'a Call, Receiver<Ask>) -> Work<'a, Reply> + Send + Sync + 'static,
     ) -> Self {
@@ -78,7 +89,9 @@ impl Scene {
         self
     }
 
-    pub(crate) fn watch(
+    /// Handles `watch`.
+    #[must_use]
+    pub fn watch(
         mut self,
         handler: impl for<'a> Fn(&'a Call, Ask, Sender<Reply>) -> Work<'a, ()> + Send + Sync + 'static,
     ) -> Self {
@@ -86,7 +99,9 @@ impl Scene {
         self
     }
 
-    pub(crate) fn talk(
+    /// Handles `talk`.
+    #[must_use]
+    pub fn talk(
         mut self,
         handler: impl for<'a> Fn(&'a Call, Receiver<Ask>, Sender<Reply>) -> Work<'a, ()> + Send + Sync + 'static,
     ) -> Self {
@@ -95,7 +110,7 @@ impl Scene {
     }
 
     /// Serves it.
-    pub(crate) async fn serve(self) -> Site {
+    pub async fn serve(self) -> Site {
         Site::of(Server::new(Tokio).register(PromisesServer::new(self))).await
     }
 }
@@ -123,13 +138,20 @@ impl Promises for Scene {
 }
 
 /// A server that runs.
-pub(crate) struct Site {
-    pub(crate) address: Address,
-    pub(crate) handle: ServerHandle,
+#[allow(missing_debug_implementations, reason = "nobody prints it")]
+pub struct Site {
+    /// Where it listens.
+    pub address: Address,
+    /// To look at it and to stop it.
+    pub handle: ServerHandle,
 }
 
 impl Site {
-    pub(crate) async fn of(server: Server<Tokio>) -> Self {
+    /// Runs `server` on a free port.
+    ///
+    /// # Panics
+    /// If it cannot be bound.
+    pub async fn of(server: Server<Tokio>) -> Self {
         let bound = server.bind("127.0.0.1:0").await.unwrap();
         let address = bound.local_addr().unwrap();
         let handle = bound.handle();
@@ -138,18 +160,23 @@ impl Site {
     }
 
     /// A description of a client whose calls and streams go over gRPC.
-    pub(crate) fn builder(&self) -> ClientBuilder {
+    pub fn builder(&self) -> ClientBuilder {
         Client::to(self.address.clone())
             .transport(Transport::Grpc)
             .connect_timeout(PATIENCE)
     }
 
-    pub(crate) fn client(&self) -> PromisesClient {
+    /// A client of such a description.
+    ///
+    /// # Panics
+    /// If it cannot be built.
+    #[must_use]
+    pub fn client(&self) -> PromisesClient {
         PromisesClient::new(self.builder().build(Tokio).unwrap())
     }
 
     /// Waits until no call is open.
-    pub(crate) async fn quiet(&self) {
+    pub async fn quiet(&self) {
         within(async {
             while self.handle.stats().calls > 0 {
                 tokio::task::yield_now().await;
@@ -159,14 +186,18 @@ impl Site {
     }
 }
 
-pub(crate) fn ask(text: &str) -> Ask {
+/// A request with a text and no payload.
+#[must_use]
+pub fn ask(text: &str) -> Ask {
     Ask {
         text: text.into(),
         payload: Bytes::new(),
     }
 }
 
-pub(crate) fn reply(text: &str) -> Reply {
+/// An answer with a text and no payload.
+#[must_use]
+pub fn reply(text: &str) -> Reply {
     Reply {
         text: text.into(),
         payload: Bytes::new(),
@@ -174,11 +205,27 @@ pub(crate) fn reply(text: &str) -> Reply {
 }
 
 /// What nothing here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for `work`, but not for ever.
-pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
+///
+/// # Panics
+/// If it takes longer than [`PATIENCE`].
+pub async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work)
         .await
         .expect("it should have ended")
+}
+
+/// An [`Ask`] as it is on the wire.
+#[must_use]
+pub fn ask_bytes(text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+    [
+        &[0x0b, 0, 1],
+        &length[..],
+        text.as_bytes(),
+        &[0x0b, 0, 2, 0, 0, 0, 0, 0],
+    ]
+    .concat()
 }
