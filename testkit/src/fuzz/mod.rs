@@ -27,6 +27,13 @@ mod http_exchanges;
 #[cfg(feature = "idl")]
 mod idl;
 mod server;
+mod ttstream_chaos;
+mod ttstream_client;
+mod ttstream_frames;
+mod ttstream_output;
+mod ttstream_pair;
+mod ttstream_script;
+mod ttstream_server;
 
 pub use client::client_connection;
 pub use codecs::{detection, kitex_protobuf, thrift_reader, ttheader};
@@ -46,3 +53,7 @@ pub use http2_server::http2_server;
 #[cfg(feature = "idl")]
 pub use idl::idl_parser;
 pub use server::server_connection;
+pub use ttstream_client::ttstream_client;
+pub use ttstream_frames::ttstream_frames;
+pub use ttstream_pair::ttstream_pair;
+pub use ttstream_server::ttstream_server;
