@@ -15,12 +15,16 @@ import (
 // Dial says how a client reaches a server.
 type Dial struct {
 	Address string `json:"address"`
-	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told. `peer streams` does
-	// not look at it: it is gRPC.
+	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told. For `peer streams`
+	// "grpc", "ttheader-streaming" or "generated".
 	Transport string `json:"transport"`
+	// Of streams over TTHeader: "multiplexed", "long" or "short"; empty is Kitex's own choice.
+	Pool string `json:"pool"`
+	// Of streams over TTHeader: install a header handler, by which entries of the user's go with the first frame.
+	HeaderHandler bool `json:"header_handler"`
 	// Connections of a multiplexed client; 0 is a client with a pool.
 	Mux int `json:"mux"`
-	// Connections over gRPC; 0 is Kitex's own choice.
+	// Connections over gRPC or of a multiplexed pool; 0 is Kitex's own choice.
 	Connections uint32 `json:"connections"`
 	// Install the TTHeader meta handler: service name, caller, timeout, business errors, crrst.
 	Meta bool `json:"ttheader_meta"`

@@ -1,8 +1,8 @@
-// The Kitex side of `cargo xtask interop pingpong` and `interop grpc`: one program that is a Kitex server or a Kitex client.
+// The Kitex side of `cargo xtask interop pingpong`, `interop grpc` and `interop ttstream`: one program that is a Kitex server or a Kitex client.
 //
 //	peer server -config JSON    serves until its standard input ends; the line "stop" stops it gracefully
 //	peer client                 makes one ping-pong call for each JSON line of its standard input
-//	peer streams                makes one call over gRPC for each JSON line of its standard input
+//	peer streams                makes one call over gRPC or one stream over TTHeader for each JSON line of its standard input
 //
 // Both speak in JSON lines on standard output; README.md has the words of these lines. Kitex's own log goes to standard error.
 package main

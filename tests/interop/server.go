@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudwego/kitex/pkg/remote/codec"
 	"github.com/cloudwego/kitex/pkg/remote/trans/nphttp2/grpc"
+	"github.com/cloudwego/kitex/pkg/remote/trans/ttstream"
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/pkg/transmeta"
 	"github.com/cloudwego/kitex/server"
@@ -45,6 +46,8 @@ type Config struct {
 	DeadlineFromHeader bool   `json:"deadline_from_header"`
 	// Install the HTTP/2 meta handler.
 	HTTP2Meta bool `json:"http2_meta"`
+	// Install a header handler for streams over TTHeader, which reads the entries of the caller's own.
+	HeaderHandler bool `json:"header_handler"`
 	// How long a stop waits for handlers; 0 is Kitex's own choice.
 	ExitWaitMS int `json:"exit_wait_ms"`
 	// Over gRPC; 0 is Kitex's own choice: streams at once, time after which a quiet client is pinged, age of a connection.
@@ -175,6 +178,10 @@ func (c Config) options(listener net.Listener) []server.Option {
 	if c.HTTP2Meta {
 		options = append(options, server.WithMetaHandler(transmeta.ServerHTTP2Handler))
 	}
+	if c.HeaderHandler {
+		options = append(options, server.WithTTHeaderStreamingOptions(
+			server.WithTTHeaderStreamingTransportOptions(ttstream.WithServerHeaderFrameHandler(entriesReader{}))))
+	}
 	if c.ExitWaitMS > 0 {
 		options = append(options, server.WithExitWaitTime(time.Duration(c.ExitWaitMS)*time.Millisecond))
 	}
@@ -196,7 +203,7 @@ func (c Config) options(listener net.Listener) []server.Option {
 
 // hop makes the call of Second.say on the next server.
 func (c Config) hop() (method, error) {
-	if c.Next == nil || c.Next.Transport == "grpc" {
+	if c.Next == nil || c.Next.Transport == "grpc" || c.Next.Transport == overTTHeader {
 		return nil, nil
 	}
 	next := *c.Next

@@ -26,7 +26,7 @@ import (
 	"kitewire.test/interop/kitex_gen/common"
 )
 
-// Wish is one line of the standard input of `peer streams`: one call over gRPC. Calls run at once, beside each other.
+// Wish is one line of the standard input of `peer streams`: one call over gRPC, or over TTHeader. Calls run at once, beside each other.
 type Wish struct {
 	ID      uint64 `json:"id"`
 	Dial    Dial   `json:"dial"`
@@ -131,6 +131,8 @@ type attempt struct {
 	wish  Wish
 	lock  sync.Mutex
 	lines []string
+	// The last error that was told.
+	last error
 }
 
 func (a *attempt) tell(line string) {
@@ -152,15 +154,7 @@ func (a *attempt) context(ctx context.Context) context.Context {
 	for key, value := range a.wish.Transient {
 		ctx = metainfo.WithValue(ctx, key, value)
 	}
-	for _, pair := range a.wish.Metadata {
-		key, value := pair[0], pair[1]
-		if strings.HasSuffix(key, "-bin") {
-			raw, _ := hex.DecodeString(value)
-			value = string(raw)
-		}
-		ctx = metadata.AppendToOutgoingContext(ctx, key, value)
-	}
-	return ctx
+	return withEntries(ctx, a.wish.Metadata)
 }
 
 // callUnary makes the call and tells its answer; the steps header, trailer and backward come after it.
@@ -212,8 +206,20 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 	if a.wish.Gzip {
 		options = append(options, streamcall.WithGRPCCompressor("gzip"))
 	}
+	if rest, found := strings.CutPrefix(strings.Join(a.wish.Steps, ""), "race "); found {
+		again := func() (flow, func(), error) {
+			ctx, cancel := context.WithCancel(ctx)
+			stream, err := open(ctx, a.wish.Text, options...)
+			return stream, cancel, err
+		}
+		if err := a.race(again, rest); err != nil {
+			a.tell("race: " + described(err))
+		}
+		return
+	}
 	stream, err := open(ctx, a.wish.Text, options...)
 	if err != nil {
+		a.failed(err)
 		a.tell("open: " + described(err))
 		return
 	}
@@ -221,6 +227,10 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 	for _, step := range a.wish.Steps {
 		if step == "cancel" {
 			cancel()
+			continue
+		}
+		if millis, found := strings.CutPrefix(step, "cancel-in "); found {
+			time.AfterFunc(time.Duration(number(millis))*time.Millisecond, cancel)
 			continue
 		}
 		a.perform(stream, step, &pumping)
@@ -233,6 +243,7 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 //	send TEXT       sends a message
 //	sends N TEXT    sends it N times
 //	load N          sends N times the letter y
+//	loads C N       sends that C times
 //	pump N TEXT     sends it N times and half-closes, beside the next steps
 //	close           half-closes
 //	recv            receives
@@ -240,7 +251,14 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 //	count           receives to the end, telling only the number of messages
 //	finish          half-closes and receives the one answer
 //	header, trailer
+//	class           tells the class of the last error of a stream over TTHeader
 //	sleep N         waits N ms
+//
+// and, which the caller of perform does,
+//
+//	cancel          cancels the call
+//	cancel-in N     cancels it N ms later, beside the next steps
+//	race C N TEXT   alone: see race
 func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 	word, rest, _ := strings.Cut(step, " ")
 	ctx := stream.Context()
@@ -252,6 +270,9 @@ func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 		a.sends(stream, number(count), text)
 	case "load":
 		a.sends(stream, 1, strings.Repeat("y", number(rest)))
+	case "loads":
+		count, size, _ := strings.Cut(rest, " ")
+		a.sends(stream, number(count), strings.Repeat("y", number(size)))
 	case "pump":
 		count, text, _ := strings.Cut(rest, " ")
 		pumping.Add(1)
@@ -266,14 +287,12 @@ func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 		}
 	case "finish":
 		_ = stream.CloseSend(ctx)
-		a.tell(received(stream.recv()))
+		_ = a.receive(stream)
 	case "recv":
-		a.tell(received(stream.recv()))
+		_ = a.receive(stream)
 	case "drain":
 		for more := true; more; {
-			text, err := stream.recv()
-			a.tell(received(text, err))
-			more = err == nil
+			more = a.receive(stream) == nil
 		}
 	case "count":
 		a.count(stream)
@@ -283,6 +302,8 @@ func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 	case "trailer":
 		trailer, err := stream.Trailer()
 		a.metadata(word, trailer, err)
+	case "class":
+		a.tell("class " + class(a.last))
 	case "sleep":
 		time.Sleep(time.Duration(number(rest)) * time.Millisecond)
 	default:
@@ -293,15 +314,33 @@ func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 func (a *attempt) sends(stream flow, count int, text string) {
 	for range count {
 		if err := stream.send(text); err != nil {
+			a.failed(err)
 			a.tell("send: " + described(err))
 			return
 		}
 	}
 }
 
+func (a *attempt) receive(stream flow) error {
+	text, err := stream.recv()
+	a.failed(err)
+	a.tell(received(text, err))
+	return err
+}
+
+func (a *attempt) failed(err error) {
+	if err == nil {
+		return
+	}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.last = err
+}
+
 func (a *attempt) count(stream flow) {
 	for count := 0; ; count++ {
 		if _, err := stream.recv(); err != nil {
+			a.failed(err)
 			a.tell(fmt.Sprintf("%d messages", count))
 			a.tell(described(err))
 			return
@@ -333,7 +372,7 @@ func received(text string, err error) string {
 	if err != nil {
 		return described(err)
 	}
-	if len(text) > 200 {
+	if len(text) > 1000 {
 		return fmt.Sprintf("got %d bytes", len(text))
 	}
 	return "got " + text

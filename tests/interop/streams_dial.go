@@ -10,6 +10,7 @@ import (
 	"github.com/cloudwego/kitex/client/callopt"
 	"github.com/cloudwego/kitex/client/callopt/streamcall"
 	"github.com/cloudwego/kitex/pkg/remote/trans/nphttp2"
+	"github.com/cloudwego/kitex/pkg/remote/trans/ttstream"
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/pkg/streaming"
 	"github.com/cloudwego/kitex/pkg/transmeta"
@@ -91,7 +92,14 @@ func init() {
 // several parts the values of one key.
 const several = "\x1e\x1f\x1e"
 
-func (d Dial) grpcOptions() []client.Option {
+const (
+	// overTTHeader is the transport of streams that are not gRPC's.
+	overTTHeader = "ttheader-streaming"
+	// asGenerated leaves the transport to the generated code, which chooses that for streams, and framed Thrift for calls without one.
+	asGenerated = "generated"
+)
+
+func (d Dial) streamOptions() ([]client.Option, error) {
 	name := d.Caller
 	if name == "" {
 		name = "interop.caller"
@@ -100,10 +108,22 @@ func (d Dial) grpcOptions() []client.Option {
 		client.WithHostPorts(d.Address),
 		client.WithClientBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: name}),
 		client.WithConnectTimeout(time.Second),
+	}
+	switch d.Transport {
+	case overTTHeader:
+		return d.ttheaderOptions(options)
+	case asGenerated:
+		return options, nil
+	}
+	return d.grpcOptions(options), nil
+}
+
+func (d Dial) grpcOptions(options []client.Option) []client.Option {
+	options = append(options,
 		// Generated Thrift code asks for TTHeader streaming; PurePayload takes that back.
 		client.WithTransportProtocol(transport.PurePayload),
 		client.WithTransportProtocol(transport.GRPC),
-	}
+	)
 	if d.HTTP2Meta {
 		options = append(options, client.WithMetaHandler(transmeta.ClientHTTP2Handler))
 	}
@@ -113,10 +133,40 @@ func (d Dial) grpcOptions() []client.Option {
 	return options
 }
 
+func (d Dial) ttheaderOptions(options []client.Option) ([]client.Option, error) {
+	var streams []ttstream.ClientHandlerOption
+	switch d.Pool {
+	case "":
+	case "multiplexed":
+		size := int(d.Connections)
+		streams = append(streams, ttstream.WithClientMuxConnPool(ttstream.MuxConnConfig{PoolSize: size, MaxIdleTimeout: time.Minute}))
+	case "long":
+		streams = append(streams, ttstream.WithClientLongConnPool(ttstream.LongConnConfig{MaxIdleTimeout: time.Minute}))
+	case "short":
+		streams = append(streams, ttstream.WithClientShortConnPool())
+	default:
+		return nil, fmt.Errorf("unknown pool %q", d.Pool)
+	}
+	if d.HeaderHandler {
+		streams = append(streams, ttstream.WithClientHeaderFrameHandler(entriesWriter{}))
+	}
+	return append(options,
+		client.WithRPCTimeout(10*time.Second),
+		client.WithTransportProtocol(transport.TTHeader|transport.TTHeaderStreaming),
+		// For calls without a stream.
+		client.WithMetaHandler(transmeta.ClientTTHeaderHandler),
+		client.WithTTHeaderStreamingOptions(client.WithTTHeaderStreamingTransportOptions(streams...)),
+	), nil
+}
+
 // dialStreams makes a client for a service of the streaming IDL files. Services of strangestreams.thrift and strangestreamspb.proto are
 // written with "strange." before them.
 func dialStreams(service string, dial Dial) (caller, error) {
-	options, dest := dial.grpcOptions(), dial.destination()
+	options, err := dial.streamOptions()
+	if err != nil {
+		return caller{}, err
+	}
+	dest := dial.destination()
 	if strings.HasPrefix(service, "strange.") {
 		return dialStrange(service, dest, options)
 	}
@@ -163,8 +213,10 @@ func dialStrange(service, dest string, options []client.Option) (caller, error) 
 		if err != nil {
 			return caller{}, err
 		}
-		return modes(unaryOf(thriftLines, c.Absent), upOf(thriftLines, c.AbsentCollect),
-			downOf(thriftLines, c.AbsentWatch), upOf(thriftLines, c.AbsentTalk)), nil
+		made := modes(unaryOf(thriftLines, c.Absent), upOf(thriftLines, c.AbsentCollect),
+			downOf(thriftLines, c.AbsentWatch), upOf(thriftLines, c.AbsentTalk))
+		made.streams["plain"] = upOf(thriftLines, c.Plain)
+		return made, nil
 	case "strange.Strangers":
 		c, err := strangers.NewClient(dest, options...)
 		if err != nil {

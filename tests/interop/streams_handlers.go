@@ -125,10 +125,15 @@ func playCollect[M any](ctx context.Context, play streamScript, lines lines[M], 
 		line, err := stream.Recv(ctx)
 		return lines.text(line), err
 	}
-	if err := turn.loop(); err != nil {
+	replied := false
+	turn.reply = func() error {
+		replied = true
+		return stream.SendAndClose(ctx, lines.wrap(strings.Join(answers, ",")))
+	}
+	if err := turn.loop(); err != nil || replied {
 		return err
 	}
-	return stream.SendAndClose(ctx, lines.wrap(strings.Join(answers, ",")))
+	return turn.reply()
 }
 
 func playTalk[M any](ctx context.Context, play streamScript, lines lines[M], stream streaming.BidiStreamingServer[M, M]) error {

@@ -46,15 +46,13 @@ type turn struct {
 	answer   func(text string) error
 	// nil where the request is one message.
 	recv func() (string, error)
-	key  string
+	// Sends the one answer; nil elsewhere.
+	reply func() error
+	key   string
 }
 
 func (s streamScript) turn(ctx context.Context, response response) *turn {
-	turn := &turn{streamScript: s, ctx: ctx, response: response}
-	if md, found := metadata.FromIncomingContext(ctx); found && len(md.Get("record")) > 0 {
-		turn.key = md.Get("record")[0]
-	}
-	return turn
+	return &turn{streamScript: s, ctx: ctx, response: response, key: recordKey(ctx)}
 }
 
 func (t *turn) record(line string) { t.records.add(t.key, line) }
@@ -65,6 +63,9 @@ func (t *turn) obey(text string) (bool, error) {
 		word, rest, _ := strings.Cut(command, " ")
 		if word == "return" {
 			return true, nil
+		}
+		if word == "wait-end" || word == "wait-fail" {
+			return true, t.waitShort(word)
 		}
 		if err := failure(word, rest); err != nil {
 			return true, err
@@ -98,6 +99,8 @@ func failure(word, rest string) error {
 		return kerrors.NewBizStatusErrorWithExtra(404, "not found", map[string]string{"k": "<v>"})
 	case "biz-plain":
 		return kerrors.NewBizStatusError(-7, "")
+	case "biz-empty":
+		return kerrors.NewBizStatusErrorWithExtra(5, "empty", map[string]string{})
 	case "biz-utf8":
 		return kerrors.NewBizStatusErrorWithExtra(7, "né 50%", map[string]string{"k": "v<é>&"})
 	case "biz-status":
@@ -107,6 +110,8 @@ func failure(word, rest string) error {
 	case "declared":
 		why := "busy"
 		return &common.Refused{Code: 11, Why: &why}
+	case "declared-bare":
+		return &common.Refused{Code: 12}
 	}
 	return nil
 }
@@ -139,6 +144,18 @@ func (t *turn) do(command, word, rest string) error {
 			}
 		}
 		return nil
+	case "flood":
+		count, size, _ := strings.Cut(rest, " ")
+		text := strings.Repeat("x", number(size))
+		for range number(count) {
+			if err := t.answer(text); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "soon":
+		time.Sleep(time.Duration(number(rest)) * time.Microsecond)
+		return t.answer(command)
 	case "empty":
 		return t.answer("")
 	case "size":
@@ -149,6 +166,14 @@ func (t *turn) do(command, word, rest string) error {
 		return t.respondRaw(word, rest)
 	case "wait", "wait-send":
 		return t.wait(word)
+	case "reply":
+		return t.reply()
+	case "relay":
+		return t.relay(rest)
+	case "abandon":
+		return t.abandon(rest)
+	case "linger", "linger-recv":
+		return t.linger(word)
 	case "backward":
 		key, value, _ := strings.Cut(rest, " ")
 		metainfo.SendBackwardValues(t.ctx, key, value)
@@ -165,8 +190,7 @@ func (t *turn) do(command, word, rest string) error {
 func (t *turn) tell(command, word, rest string) (string, error) {
 	switch word {
 	case "metadata":
-		md, _ := metadata.FromIncomingContext(t.ctx)
-		return shown(md, rest), nil
+		return shown(entries(t.ctx), rest), nil
 	case "meta":
 		return meta(t.ctx), nil
 	case "deadline":
@@ -236,6 +260,15 @@ func (t *turn) wait(word string) error {
 	return err
 }
 
+// waitShort returns as soon as the handler is given up.
+func (t *turn) waitShort(word string) error {
+	<-t.ctx.Done()
+	if word == "wait-end" {
+		return nil
+	}
+	return t.ctx.Err()
+}
+
 func (t *turn) hop(word string) (string, error) {
 	if t.next == nil {
 		return "", errors.New("no next server")
@@ -259,11 +292,11 @@ func printed(err error) string {
 	return err.Error()
 }
 
-// shown writes the metadata whose keys have the prefix, sorted by key; -bin values in hex.
+// shown writes the metadata whose keys have the prefix in whatever case, sorted by key; -bin values in hex.
 func shown(md metadata.MD, prefix string) string {
 	var words []string
 	for key, values := range md {
-		if !strings.HasPrefix(key, prefix) {
+		if !strings.HasPrefix(strings.ToLower(key), prefix) {
 			continue
 		}
 		if strings.HasSuffix(key, "-bin") {
@@ -295,7 +328,7 @@ func (r *records) add(key, line string) {
 }
 
 func (r *records) wait(key string) string {
-	for range 300 {
+	for range 700 {
 		r.lock.Lock()
 		lines := r.lines[key]
 		r.lock.Unlock()

@@ -1,6 +1,6 @@
 //! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them. `cargo xtask interop http`:
 //! has Go's `net/http` send plain requests to our server, between calls of the Kitex client. `cargo xtask interop grpc` has calls over
-//! gRPC with one kind of foreign peer after the other.
+//! gRPC with one kind of foreign peer after the other. `cargo xtask interop ttstream` has streams over TTHeader with Kitex peers.
 
 mod foreign;
 mod tally;
@@ -19,7 +19,7 @@ pub(crate) const GO: Need = Need {
 
 pub(crate) fn run(arguments: &[&str]) -> Done {
     let folder = root().join("tests/interop");
-    if !arguments.contains(&"--list") && !arguments.contains(&"--own") {
+    if needs_peers(arguments) {
         GO.check()?;
         peers(&folder)?;
     }
@@ -63,6 +63,23 @@ pub(crate) fn grpc(arguments: &[&str]) -> Done {
     }
 }
 
+pub(crate) fn ttstream(arguments: &[&str]) -> Done {
+    let folder = root().join("tests/interop");
+    if needs_peers(arguments) {
+        GO.check()?;
+        peers(&folder)?;
+    }
+    let mut cells = streams("--ttstream", &folder, arguments);
+    // Some cells measure the runner's memory: glibc is to give back what is free.
+    cells.env("MALLOC_MMAP_THRESHOLD_", "16384");
+    let tally = Tally::of(&mut cells)?;
+    if arguments.contains(&"--list") {
+        Ok(())
+    } else {
+        tally.close()
+    }
+}
+
 /// A kind of peers with the cells of its own. It prints a line for each, and last of all `N passed, M failed`.
 type Step = fn(&[&str]) -> Result<Tally, Failure>;
 
@@ -70,7 +87,7 @@ const GRPC: [(&str, Step); 2] = [("Kitex", kitex), ("grpc-go and tonic", foreign
 
 fn kitex(arguments: &[&str]) -> Result<Tally, Failure> {
     let folder = root().join("tests/interop");
-    if !arguments.contains(&"--list") && !arguments.contains(&"--own") {
+    if needs_peers(arguments) {
         GO.check()?;
         peers(&folder)?;
         // A Kitex program that has gzip uses it for every caller that accepts it, so there are two.
@@ -80,20 +97,21 @@ fn kitex(arguments: &[&str]) -> Result<Tally, Failure> {
                 .current_dir(&folder),
         )?;
     }
+    Tally::of(&mut streams("--grpc", &folder, arguments))
+}
+
+/// The runner with one of its lists of streams.
+fn streams(list: &str, folder: &Path, arguments: &[&str]) -> Command {
     let mut cells = cargo();
     cells
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "kitewire-interop",
-            "--",
-            "--grpc",
-            "--peer",
-        ])
+        .args(["run", "--quiet", "--package", "kitewire-interop", "--", list, "--peer"])
         .arg(folder.join("bin/peer"))
         .args(arguments);
-    Tally::of(&mut cells)
+    cells
+}
+
+fn needs_peers(arguments: &[&str]) -> bool {
+    !arguments.contains(&"--list") && !arguments.contains(&"--own")
 }
 
 /// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         ["interop", "pingpong", rest @ ..] => interop::run(rest),
         ["interop", "http"] => interop::http(),
         ["interop", "grpc", rest @ ..] => interop::grpc(rest),
+        ["interop", "ttstream", rest @ ..] => interop::ttstream(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", name, rest @ ..] => bench::run(name, rest),
         ["purity"] => purity::run(),
@@ -48,7 +49,8 @@ cargo xtask test                         every test, and what needs more than Ru
 cargo xtask interop pingpong [ARGUMENT…]  calls between real Kitex peers and ours (--list, --only WORD, --reference, --own)
 cargo xtask interop http                  plain requests of Go's net/http to the port that answers Kitex calls
 cargo xtask interop grpc [ARGUMENT…]      calls over gRPC between real peers and ours (--list, --only WORD, --reference, --own)
+cargo xtask interop ttstream [ARGUMENT…]  streams over TTHeader between real Kitex peers and ours (--list, --only WORD, --reference, --own)
 cargo xtask fuzz [--seconds N] [TARGET…]  each fuzz target for N seconds (10)
-cargo xtask bench NAME [ARGUMENT…]        pingpong, grpc, core, http2 or memory
+cargo xtask bench NAME [ARGUMENT…]        pingpong, grpc, ttstream, core, http2 or memory
 cargo xtask purity                       the core builds for WebAssembly and knows no runtime, socket or clock
 cargo xtask ci                           all of it, as CI runs it";

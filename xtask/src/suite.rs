@@ -19,6 +19,7 @@ pub(crate) fn add(steps: &mut Steps, fuzz_seconds: u32) {
     steps.step("interop pingpong", &[interop::GO], || interop::run(&[]));
     steps.step("interop http", &[interop::GO], interop::http);
     steps.step("interop grpc", &[interop::GO], || interop::grpc(&[]));
+    steps.step("interop ttstream", &[interop::GO], || interop::ttstream(&[]));
     steps.step("fuzz", &[fuzz::CXX], || fuzz::all(fuzz_seconds));
 }
 

@@ -4,8 +4,9 @@ namespace rs strangestreams
 
 include "streams.thrift"
 
-// A known service name with methods that it does not have.
+// A known service name with methods that it does not have, and one that is a call without a stream there.
 service Streams {
+  streams.Line plain(1: streams.Line line) (streaming.mode="bidirectional")
   streams.Line absent(1: streams.Line line) (streaming.mode="unary")
   streams.Line absent_collect(1: streams.Line line) (streaming.mode="client")
   streams.Line absent_watch(1: streams.Line line) (streaming.mode="server")

@@ -1,4 +1,4 @@
-// The Thrift services of `cargo xtask interop grpc`.
+// The Thrift services of `cargo xtask interop grpc` and `interop ttstream`.
 //
 // A request's text is a list of commands, parted by "; ", which the handler obeys one after the other. In `collect` and `talk` each message is
 // such a list. An answer is a message of its own in `watch` and `talk`; in `unary`, `plain` and `collect` the answers are joined by "," into one.
@@ -11,12 +11,17 @@
 //   biz-plain          business error -7 ""
 //   biz-utf8           business error 7 "né 50%", extra {"k": "v<é>&"}
 //   biz-status         business error 8 "no quota" with status 8 of its own and the detail of `details`
+//   biz-empty          business error 5 "empty", an empty extra
 //   declared           throws Refused{11, "busy"}
+//   declared-bare      throws Refused{12}
 //   return             returns at once, without an error
 //   sleep N            waits N ms
 //   big N              answers N times the letter x
 //   many N             gives N answers, "0" first
+//   flood N SIZE       gives N answers of SIZE times the letter x
+//   soon N             waits N microseconds and answers the same text
 //   empty              answers an empty text
+//   reply              (Kitex only, collect) sends the one answer now
 //   size TEXT          answers "N bytes"
 //   header K V         sets response metadata; the value of a key that ends in -bin is written in hex
 //   send-header        sends it now
@@ -30,12 +35,19 @@
 //   who                answers "from CALLER/CALLER-METHOD service SERVICE method METHOD" with empty words as "-"
 //   wait               waits until nobody waits for the answer any more, records "gone" and what recv gives then, and returns that after 100 ms
 //   wait-send          the same, and records what send gives then
+//   wait-end, wait-fail  waits as long and returns at once then, without an error or with what ended the wait
+//   linger             leaves something behind that sends 100 ms later, and records "late" and what that gave
+//   linger-recv        the same for a receive, which begins at once
+//   relay TEXTS        opens `talk` on the next server for the call being served, sends it the texts, which are parted by " | ", and gives on
+//                      what it answers; records "relay" and its error, which is the handler's own then
+//   abandon TEXTS      does so, receives once and leaves something behind that receives again; records "abandoned" and what that gave
 //   hop, hop-stream    calls Streams.unary or Streams.talk on the next server with "meta; metadata k-" and answers "B <own> C <answer>"
 //   report KEY         answers what handlers recorded under the key, joined by " / ": waits until there is something
 //   anything else      answers the same text
 // The unknown-service handler gives the first message back, and ends; it makes the arguments of a unary Thrift method its result.
 // Others answers as Streams with "other:" before texts that are only given back. A handler records under the key that the request metadata
-// `record` has: first the end or error that its recv gave. A handler that is left alone returns what its recv gave.
+// or, over TTHeader, the persistent value `record` has: first the end or error that its recv gave. A handler that is left alone returns what
+// its recv gave.
 namespace go streams
 namespace rs streams
 

@@ -13,15 +13,21 @@ pub(crate) type Pairs = BTreeMap<String, String>;
 pub(crate) struct Dial {
     pub(crate) address: String,
     pub(crate) transport: &'static str,
+    /// Of streams over TTHeader: `multiplexed`, `long` or `short`.
+    pub(crate) pool: &'static str,
+    /// Of streams over TTHeader: a Kitex client sends metadata through its header handler, and not without it.
+    pub(crate) header_handler: bool,
     /// Connections of a multiplexed client; 0 is a client with a pool.
     pub(crate) mux: u32,
-    /// Connections over gRPC; 0 is the client's own choice.
+    /// Connections over gRPC or of a multiplexed pool of streams; 0 is the client's own choice.
     pub(crate) connections: u32,
     pub(crate) ttheader_meta: bool,
     /// Over gRPC: the names of caller and callee go with the request.
     pub(crate) http2_meta: bool,
     pub(crate) crc32c: bool,
     pub(crate) timeout_ms: u64,
+    /// The caller's name; empty is the usual one.
+    pub(crate) caller: &'static str,
     /// Protobuf without a header: our client alone can do that.
     #[serde(skip)]
     pub(crate) protobuf: bool,
@@ -90,6 +96,8 @@ pub(crate) struct ServerConfig {
     pub(crate) crc32c: bool,
     pub(crate) deadline_from_header: bool,
     pub(crate) http2_meta: bool,
+    /// Of streams over TTHeader: a Kitex server shows the caller's own entries as metadata.
+    pub(crate) header_handler: bool,
     /// How long a stop waits for handlers; 0 is the server's own choice.
     pub(crate) exit_wait_ms: u64,
     /// Over gRPC, 0 being the server's own choice: streams at once, time after which a quiet client is pinged, age of a connection.
@@ -102,7 +110,7 @@ pub(crate) struct ServerConfig {
     /// Over gRPC: does not read compressed requests, as a Kitex server of the usual program.
     #[serde(skip)]
     pub(crate) no_gzip: bool,
-    /// The next server, for the texts `hop` and `hop-stream`.
+    /// The next server, for the texts `hop`, `hop-stream`, `relay` and `abandon`.
     pub(crate) next: Option<Dial>,
 }
 

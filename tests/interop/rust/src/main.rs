@@ -1,5 +1,5 @@
-//! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong` and, with
-//! `--grpc`, of `cargo xtask interop grpc`.
+//! Calls between real Kitex peers and ours, both ways, over every transport: the cells of `cargo xtask interop pingpong`, with `--grpc` of
+//! `cargo xtask interop grpc` and with `--ttstream` of `cargo xtask interop ttstream`.
 //!
 //! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
 //! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour; `--own` runs ours against ours
@@ -11,7 +11,6 @@ mod cases;
 mod expect;
 mod foreign;
 mod go;
-mod grpc;
 mod lanes;
 mod ours;
 mod peers;
@@ -19,6 +18,7 @@ mod plain;
 mod proxy;
 mod report;
 mod steps;
+mod streams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,11 +58,15 @@ async fn main() -> ExitCode {
             false => ExitCode::FAILURE,
         };
     }
-    if options.grpc {
-        return match grpc::run(&options).await {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        };
+    let streams = match options.cells {
+        Cells::PingPong => None,
+        Cells::Grpc => Some(streams::grpc(&options).await),
+        Cells::TtStream => Some(streams::ttheader(&options).await),
+    };
+    match streams {
+        Some(true) => return ExitCode::SUCCESS,
+        Some(false) => return ExitCode::FAILURE,
+        None => {}
     }
     let mut report = Report::default();
     let mut peers = Peers::new(options.peer.clone());
@@ -135,10 +139,18 @@ async fn judge(
 pub(crate) struct Options {
     peer: PathBuf,
     plain: Option<PathBuf>,
-    grpc: bool,
+    cells: Cells,
     only: Option<String>,
     list: bool,
     directions: Vec<Direction>,
+}
+
+/// Which list is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    PingPong,
+    Grpc,
+    TtStream,
 }
 
 impl Options {
@@ -146,7 +158,7 @@ impl Options {
         let mut options = Self {
             peer: PathBuf::new(),
             plain: None,
-            grpc: false,
+            cells: Cells::PingPong,
             only: None,
             list: false,
             directions: vec![Direction::KitexToOurs, Direction::OursToKitex],
@@ -155,7 +167,8 @@ impl Options {
             match argument.as_str() {
                 "--peer" => options.peer = arguments.next().ok_or("--peer needs a program")?.into(),
                 "--plain" => options.plain = Some(arguments.next().ok_or("--plain needs a program")?.into()),
-                "--grpc" => options.grpc = true,
+                "--grpc" => options.cells = Cells::Grpc,
+                "--ttstream" => options.cells = Cells::TtStream,
                 "--only" => options.only = Some(arguments.next().ok_or("--only needs a word")?),
                 "--list" => options.list = true,
                 "--reference" => options.directions = vec![Direction::KitexToKitex],

@@ -1,10 +1,12 @@
-//! A proxy for one connection at a time between a client and a server: it keeps what it carried and may change one byte.
+//! A proxy between a client and a server: it keeps what it carried and may change one byte. Its connections end with it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// The bytes of both ways, in the order of their arrival.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,7 @@ pub(crate) struct Carried {
 pub(crate) struct Proxy {
     pub(crate) address: String,
     carried: Arc<Mutex<Carried>>,
+    accepted: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -29,17 +32,20 @@ impl Proxy {
             .map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
         let carried = Arc::new(Mutex::new(Carried::default()));
-        let kept = Arc::clone(&carried);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let (kept, counted) = (Arc::clone(&carried), Arc::clone(&accepted));
         let server = server.to_owned();
         let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(&server).await else {
                     return;
                 };
+                counted.fetch_add(1, Ordering::Relaxed);
                 let (client_read, client_write) = client.into_split();
                 let (server_read, server_write) = server.into_split();
                 let (requests, answers) = (Arc::clone(&kept), Arc::clone(&kept));
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let keep = |bytes: &mut [u8]| {
                         if let Some((from, to)) = change {
                             bytes
@@ -55,7 +61,7 @@ impl Proxy {
                     };
                     carry(client_read, server_write, keep).await;
                 });
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let keep = |bytes: &mut [u8]| {
                         answers
                             .lock()
@@ -67,7 +73,17 @@ impl Proxy {
                 });
             }
         });
-        Ok(Self { address, carried, task })
+        Ok(Self {
+            address,
+            carried,
+            accepted,
+            task,
+        })
+    }
+
+    /// As many connections were made so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     pub(crate) fn carried(&self) -> Carried {

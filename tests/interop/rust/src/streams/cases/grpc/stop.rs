@@ -1,8 +1,8 @@
 //! How connections end: the server's graceful stop, also for who does not come to an end, its death, old age; and one that a ping keeps.
 
-use super::{Case, Setup, Step, answers, call, fails, leave_open, lines, say, steps, talk_only};
-use crate::grpc::expect::Want;
-use crate::grpc::lanes::Mode;
+use crate::streams::cases::{Case, Setup, Step, answers, call, fails, leave_open, lines, say, steps, talk_only};
+use crate::streams::expect::Want;
+use crate::streams::lanes::Mode;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![

@@ -1,8 +1,8 @@
 //! Errors and business errors of handlers, in every mode; names that the server does not know.
 
-use super::{Case, Setup, answers, call, fails, owned, say, thrift_only, unary_only};
-use crate::grpc::expect::Want;
-use crate::grpc::lanes::{Idl, Lane, Mode, Target};
+use super::{thrift_only, unary_only};
+use crate::streams::cases::{Case, Setup, answers, call, ends, fails, say};
+use crate::streams::lanes::{Idl, Lane, Mode, Target};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = errors();
@@ -126,8 +126,4 @@ fn absent(lane: &Lane) -> &'static str {
         (Idl::Protobuf, Mode::Watch) => "AbsentWatch",
         (Idl::Protobuf, Mode::Talk) => "AbsentTalk",
     }
-}
-
-fn ends(answers: &[&str], line: &str) -> Want {
-    Want::Ends(owned(answers), line.to_owned())
 }

@@ -1,17 +1,21 @@
 //! Runs one case on one lane in one direction.
 
+mod ttheader;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cases::{Ask, Case, Size, Sizes, Step, grpc, say};
+use super::cases::{Ask, Case, Recorded, Size, Sizes, Step, say};
 use super::expect::{Want, check, matches};
-use super::lanes::{LANES, Lane};
+use super::lanes::{Carrier, Lane, Mode, OVER_GRPC, Target};
 use super::peers::{Caller, Gzip, Peers};
 use super::wish::{Told, Wish};
 use crate::cases::say as pingpong_say;
 use crate::expect::value;
 use crate::lanes::{self as pingpong, Direction, Side};
 use crate::proxy::Proxy;
+
+pub(crate) use self::ttheader::MIDDLE;
 
 /// Where a case runs.
 pub(crate) struct Place<'a> {
@@ -35,6 +39,7 @@ impl Place<'_> {
                 self.call(first.wish(self.lane, &address), Gzip::Absent).await?;
                 self.expect(case, second, &address).await
             }
+            Step::TooMany(count) => self.too_many(case, *count).await,
             Step::AtOnce(count, connections) => self.at_once(case, *count, *connections).await,
             Step::Repeat(ask, count) => self.repeat(case, ask, *count).await,
             Step::Hop(next, ask) => self.hop(case, *next, ask).await,
@@ -43,11 +48,19 @@ impl Place<'_> {
             Step::StopWhileRunning(ask) => self.stop_while_running(case, ask).await,
             Step::StopExpires(ask) => self.stop_expires(case, ask).await,
             Step::ServerLost(ask) => self.server_lost(case, ask).await,
+            Step::StopRefuses(ask) => self.stop_refuses(case, ask).await,
+            Step::Cut(ask) => self.cut(case, ask).await,
+            Step::Cascade(cascade) => self.cascade(case, cascade).await,
+            Step::Race(race) => self.race(case, race).await,
+            Step::Connections(ask) => self.connections(case, ask).await,
+            Step::Memory(ask, limit) => self.memory(case, ask, *limit).await,
         }
     }
 
     async fn address(&mut self, case: &Case) -> Result<String, String> {
-        self.peers.shared(self.direction.server(), &case.setup.config()).await
+        self.peers
+            .shared(self.direction.server(), &case.setup.config(self.lane))
+            .await
     }
 
     fn caller(&mut self, gzip: Gzip) -> Result<Arc<Caller>, String> {
@@ -60,24 +73,41 @@ impl Place<'_> {
 
     async fn expect(&mut self, case: &Case, ask: &Ask, address: &str) -> Judged {
         let mut wish = ask.wish(self.lane, address);
-        let key = format!("{}-{}-{}", self.direction, self.lane.name, case.name);
+        let key = self.key(case);
         if case.record.is_some() {
-            wish.metadata.push(("record".to_owned(), key.clone()));
+            self.recording(&mut wish, &key);
         }
         let gzip = if ask.gzip { Gzip::Linked } else { Gzip::Absent };
         let told = self.call(wish, gzip).await?;
         self.judge(case, &told)?;
-        match &case.record {
-            None => Ok(told.brief()),
-            Some(record) => {
-                let saw = self.recorded(&key, address).await?;
-                let want = record(self.lane, self.direction);
-                if matches(&saw, &want) {
-                    Ok(format!("{}; handler: {saw}", told.brief()))
-                } else {
-                    Err(format!("the handler recorded {saw:?}, want {want:?}"))
-                }
-            }
+        let saw = self
+            .check_record(case.record.as_ref(), &key, address, self.direction.server())
+            .await?;
+        Ok(format!("{}{saw}", told.brief()))
+    }
+
+    fn key(&self, case: &Case) -> String {
+        format!("{}-{}-{}", self.direction, self.lane.name, case.name)
+    }
+
+    /// Handlers record under the key: it goes as metadata or, where Kitex has none, as a persistent value.
+    fn recording(&self, wish: &mut Wish, key: &str) {
+        if self.lane.carrier == Carrier::Grpc {
+            wish.metadata.push(("record".to_owned(), key.to_owned()));
+        } else {
+            wish.persistent.insert("record".to_owned(), key.to_owned());
+        }
+    }
+
+    /// What the handlers saw, to print it behind the cell, or the difference.
+    async fn check_record(&mut self, want: Option<&Recorded>, key: &str, address: &str, side: Side) -> Judged {
+        let Some(record) = want else { return Ok(String::new()) };
+        let saw = self.recorded(key, address).await?;
+        let want = record(self.lane, self.direction);
+        if matches(&saw, &want) || self.close_came_first(&saw, &want, side) {
+            Ok(format!("; handler: {saw}"))
+        } else {
+            Err(format!("the handler recorded {saw:?}, want {want:?}"))
         }
     }
 
@@ -93,10 +123,18 @@ impl Place<'_> {
 
     /// What the handlers of that call saw.
     async fn recorded(&mut self, key: &str, address: &str) -> Result<String, String> {
-        let [thrift_unary, ..] = &LANES;
-        let report = say(&format!("report {key}")).wish(thrift_unary, address);
+        let unary = Lane {
+            mode: Mode::Unary,
+            ..match self.lane.carrier {
+                Carrier::Grpc => OVER_GRPC[0],
+                Carrier::TtHeader(_) => *self.lane,
+            }
+        };
+        let report = say(&format!("report {key}")).to(Target::Plain).wish(&unary, address);
         let told = self.call(report, Gzip::Absent).await?;
+        let late = told.elapsed_ms > AT_ONCE && self.direction.client() == Side::Ours;
         match told.lines.as_slice() {
+            [line] if late => Err(format!("recorded {} ms later: {line}", told.elapsed_ms)),
             [line] => Ok(line.trim_start_matches("got ").to_owned()),
             lines => Err(format!("report: {lines:?}")),
         }
@@ -139,10 +177,10 @@ impl Place<'_> {
     }
 
     async fn hop(&mut self, case: &Case, next: Side, ask: &Ask) -> Judged {
-        let config = case.setup.config();
+        let config = case.setup.config(self.lane);
         let last = self.peers.shared(next, &config).await?;
         let mut config = config;
-        config.next = Some(grpc(&last));
+        config.next = Some(self.lane.dial(&last));
         let address = self.peers.shared(self.direction.server(), &config).await?;
         self.expect(case, ask, &address).await
     }
@@ -158,6 +196,12 @@ impl Place<'_> {
             value("beside")
                 .check(&outcome)
                 .map_err(|error| format!("{}: {error}", lane.name))?;
+            calls += 1;
+        }
+        if self.lane.carrier != Carrier::Grpc {
+            let [.., stream] = &OVER_GRPC;
+            let told = self.call(say("beside").wish(stream, &address), Gzip::Absent).await?;
+            check(&told, &Want::Answers(vec!["beside".to_owned()]).lines(stream, &[]))?;
             calls += 1;
         }
         let told = running.await.map_err(|error| error.to_string())??;
@@ -187,14 +231,22 @@ impl Place<'_> {
     /// The call that runs when the stop begins comes to its end; then nobody listens any more.
     async fn stop_while_running(&mut self, case: &Case, ask: &Ask) -> Judged {
         let side = self.direction.server();
-        let mut server = self.peers.server(side, &case.setup.config()).await?;
+        let mut server = self.peers.server(side, &case.setup.config(self.lane)).await?;
         let address = server.address().to_owned();
         let running = self.start(ask, &address)?;
-        tokio::time::sleep(UNDER_WAY).await;
+        self.under_way().await;
         server.stop().await?;
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
         let stopped = server.stopped().await?;
+        if self.never_drains() {
+            return Ok(format!(
+                "{}, {} after {} ms",
+                told.brief(),
+                stopped.error,
+                stopped.elapsed_ms
+            ));
+        }
         if !stopped.error.is_empty() {
             return Err(format!("stop: {}", stopped.error));
         }
@@ -210,9 +262,9 @@ impl Place<'_> {
 
     async fn stop_expires(&mut self, case: &Case, ask: &Ask) -> Judged {
         let side = self.direction.server();
-        let mut server = self.peers.server(side, &case.setup.config()).await?;
+        let mut server = self.peers.server(side, &case.setup.config(self.lane)).await?;
         let running = self.start(ask, server.address())?;
-        tokio::time::sleep(UNDER_WAY).await;
+        self.under_way().await;
         server.stop().await?;
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
@@ -224,13 +276,26 @@ impl Place<'_> {
     }
 
     async fn server_lost(&mut self, case: &Case, ask: &Ask) -> Judged {
-        let server = self.peers.server(self.direction.server(), &case.setup.config()).await?;
+        let server = self
+            .peers
+            .server(self.direction.server(), &case.setup.config(self.lane))
+            .await?;
         let running = self.start(ask, server.address())?;
-        tokio::time::sleep(UNDER_WAY).await;
+        self.under_way().await;
         drop(server);
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
         Ok(told.brief())
+    }
+
+    /// By then a call has reached its handler.
+    async fn under_way(&self) {
+        let millis = match self.lane.carrier {
+            Carrier::Grpc => 150,
+            // All lanes run at once.
+            Carrier::TtHeader(_) => 300,
+        };
+        tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
     fn start(&mut self, ask: &Ask, address: &str) -> Result<Running, String> {
@@ -251,5 +316,5 @@ fn size(bytes: usize) -> Option<Size> {
     }
 }
 
-/// By then a call has reached its handler.
-const UNDER_WAY: Duration = Duration::from_millis(150);
+/// A handler whose caller is ours has recorded what it saw in this many milliseconds after that.
+const AT_ONCE: u64 = 1500;

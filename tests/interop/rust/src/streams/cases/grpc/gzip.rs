@@ -1,9 +1,9 @@
 //! Gzip of requests and answers, seen on the wire. A Kitex program that links its gzip package answers compressed to everyone who accepts that.
 
-use super::{Case, Setup, Size, Sizes, Step, answers, fails, say};
-use crate::grpc::expect::Want;
-use crate::grpc::lanes::Mode;
 use crate::lanes::Side;
+use crate::streams::cases::{Case, Setup, Size, Sizes, Step, answers, fails, say};
+use crate::streams::expect::Want;
+use crate::streams::lanes::Mode;
 
 pub(super) fn cases() -> Vec<Case> {
     let text = "y".repeat(TEXT);

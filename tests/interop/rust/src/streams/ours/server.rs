@@ -1,11 +1,11 @@
-//! Our server of calls over gRPC.
+//! Our server of streams, and of calls over gRPC.
 
 use std::time::Duration;
 
 use kitewire::bytes::Bytes;
 use kitewire::proto::http2::{self, KeepAlive};
 use kitewire::proto::wire::grpc::GRACEFUL_SHUTDOWN;
-use kitewire::{Call, Error, GrpcConfig, Server, Switch, Tokio, UnknownHandler};
+use kitewire::{Call, Error, GrpcConfig, Server, Switch, Tokio, TtStreamConfig, UnknownHandler};
 
 use super::script::Script;
 use super::services::registration;
@@ -22,7 +22,8 @@ pub(crate) async fn start(config: &ServerConfig) -> Result<OurServer, String> {
         .refuse_without_service_name()
         .meta(if config.ttheader_meta { Switch::On } else { Switch::Off })
         .http2_config(http2(config))
-        .grpc(grpc);
+        .grpc(grpc)
+        .tt_streams(ttheader(config));
     for name in &config.services {
         let registered = registration(name, &script);
         server = server.register(match registered {
@@ -38,6 +39,14 @@ pub(crate) async fn start(config: &ServerConfig) -> Result<OurServer, String> {
         millis => Duration::from_millis(millis),
     };
     OurServer::run(server, patience).await
+}
+
+fn ttheader(config: &ServerConfig) -> TtStreamConfig {
+    let mut ttheader = TtStreamConfig::default();
+    if config.max_streams > 0 {
+        ttheader.max_streams = config.max_streams;
+    }
+    ttheader
 }
 
 fn http2(config: &ServerConfig) -> http2::Config {

@@ -7,7 +7,7 @@ use kitewire::{Error, Metadata, Status};
 
 use super::generated::{strangestreams, strangestreamspb, streams, streamspb};
 use crate::call::Pairs;
-use crate::grpc::expect::LONG;
+use crate::streams::expect::LONG;
 
 /// A message that has a text and nothing else.
 pub(super) trait Line: Send + Sync + 'static {
@@ -104,10 +104,13 @@ fn details(status: &Status) -> String {
     })
 }
 
-/// The metadata whose keys have the prefix, sorted by key; `-bin` values in hex.
+/// The metadata whose keys have the prefix in whatever case, sorted by key; `-bin` values in hex.
 pub(super) fn shown(metadata: &Metadata, prefix: &str) -> String {
     let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (key, value) in metadata.iter().filter(|(key, _)| key.starts_with(prefix)) {
+    for (key, value) in metadata
+        .iter()
+        .filter(|(key, _)| key.to_lowercase().starts_with(prefix))
+    {
         let value = if key.ends_with("-bin") {
             hex(value)
         } else {

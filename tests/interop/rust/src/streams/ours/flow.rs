@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use kitewire::{BidiStream, ClientStream, Error, Metadata, Receiver, Sender, ServerStream};
+use kitewire::{BidiStream, ClientStream, Error, ErrorKind, Metadata, Receiver, Sender, ServerStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::lines::{Line, Told, received, shown};
 
@@ -12,6 +13,10 @@ pub(super) struct Flow<M> {
     stream: Stream<M>,
     pumping: JoinSet<Option<String>>,
     lines: Vec<String>,
+    /// When a receive that is under way is cancelled.
+    cancel_at: Option<Instant>,
+    /// The last error that was told.
+    last: Option<ErrorKind>,
 }
 
 pub(super) enum Stream<M> {
@@ -29,6 +34,8 @@ impl<M: Line> Flow<M> {
             stream,
             pumping: JoinSet::new(),
             lines: Vec::new(),
+            cancel_at: None,
+            last: None,
         }
     }
 
@@ -51,20 +58,17 @@ impl<M: Line> Flow<M> {
                 let (count, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.sends(number(count), text).await;
             }
+            "loads" => {
+                let (count, size) = rest.split_once(' ').unwrap_or((rest, "0"));
+                self.sends(number(count), &"y".repeat(size.parse().unwrap_or_default()))
+                    .await;
+            }
             "pump" => self.pump(rest),
             "close" => self.stream.close_send(),
             "recv" | "finish" => {
-                let line = received(self.stream.recv().await);
-                self.lines.push(line);
+                self.receive().await;
             }
-            "drain" => {
-                let mut more = true;
-                while more {
-                    let result = self.stream.recv().await;
-                    more = matches!(result, Ok(Some(_)));
-                    self.lines.push(received(result));
-                }
-            }
+            "drain" => while self.receive().await == More::Follows {},
             "count" => self.count().await,
             "header" => {
                 let line = match self.stream.header().await {
@@ -76,6 +80,8 @@ impl<M: Line> Flow<M> {
             "trailer" => self
                 .lines
                 .push(format!("trailer {}", shown(self.stream.trailer(), "k-"))),
+            "class" => self.lines.push(format!("class {}", class(self.last))),
+            "cancel-in" => self.cancel_at = Some(Instant::now() + Duration::from_millis(number(rest))),
             "sleep" => tokio::time::sleep(Duration::from_millis(number(rest))).await,
             "cancel" => self.stream.cancel(),
             "drop" => self.stream = Stream::Gone,
@@ -86,16 +92,48 @@ impl<M: Line> Flow<M> {
     async fn sends(&mut self, count: u64, text: &str) {
         for _ in 0..count {
             if let Err(error) = self.stream.send(text).await {
+                self.last = Some(error.kind());
                 self.lines.push(format!("send: {}", error.told()));
                 return;
             }
         }
     }
 
+    async fn receive(&mut self) -> More {
+        let result = self.next().await;
+        let more = if matches!(result, Ok(Some(_))) {
+            More::Follows
+        } else {
+            More::Ended
+        };
+        self.lines.push(received(result));
+        more
+    }
+
+    async fn next(&mut self) -> Result<Option<String>, Error> {
+        let result = match self.cancel_at.take() {
+            None => self.stream.recv().await,
+            Some(at) => match tokio::time::timeout_at(at, self.stream.recv()).await {
+                Ok(result) => {
+                    self.cancel_at = Some(at);
+                    result
+                }
+                Err(_) => {
+                    self.stream.cancel();
+                    self.stream.recv().await
+                }
+            },
+        };
+        if let Err(error) = &result {
+            self.last = Some(error.kind());
+        }
+        result
+    }
+
     async fn count(&mut self) {
         let mut count = 0;
         loop {
-            match self.stream.recv().await {
+            match self.next().await {
                 Ok(Some(_)) => count += 1,
                 end => {
                     self.lines.push(format!("{count} messages"));
@@ -121,6 +159,23 @@ impl<M: Line> Flow<M> {
                 self.lines.push("impossible: pump".to_owned());
             }
         }
+    }
+}
+
+/// Whether another message may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum More {
+    Follows,
+    Ended,
+}
+
+/// What Kitex calls a parent of the error.
+fn class(kind: Option<ErrorKind>) -> &'static str {
+    match kind {
+        Some(ErrorKind::Timeout) => "timeout",
+        Some(ErrorKind::Cancelled) => "canceled",
+        Some(ErrorKind::Protocol | ErrorKind::Transport) => "protocol",
+        _ => "none",
     }
 }
 

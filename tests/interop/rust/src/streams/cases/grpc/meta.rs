@@ -1,9 +1,10 @@
 //! What headers and trailers carry: metadata of both ways, metainfo over one hop and two, who calls.
 
-use super::{Ask, Case, Setup, Step, answers, call, fails, lines, say, steps, talk_only, unary_only, watch_only};
-use crate::grpc::expect::Want;
-use crate::grpc::lanes::{Idl, Lane, Mode};
+use super::unary_only;
 use crate::lanes::{Direction, Side};
+use crate::streams::cases::{Ask, Case, Setup, Step, answers, call, fails, lines, say, steps, talk_only, watch_only};
+use crate::streams::expect::Want;
+use crate::streams::lanes::{Idl, Lane, Mode};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = metadata();

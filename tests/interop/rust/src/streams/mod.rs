@@ -1,4 +1,5 @@
-//! Calls between real Kitex peers and ours over gRPC, Thrift and Protobuf, both ways: the cells of `cargo xtask interop grpc`.
+//! Calls between real Kitex peers and ours, both ways, that may be streams: over gRPC, Thrift and Protobuf, the cells of `cargo xtask
+//! interop grpc`; over TTHeader those of `cargo xtask interop ttstream`.
 
 mod cases;
 mod expect;
@@ -12,46 +13,67 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::cases::Case;
-use self::lanes::{LANES, Lane};
+use self::lanes::{Lane, OVER_GRPC, OVER_TTHEADER};
 use self::peers::Peers;
 use self::steps::{Judged, Place};
 use crate::Options;
 use crate::lanes::Direction;
 use crate::report::Report;
 
-/// Runs every cell and prints a line for each; says whether all is well.
-pub(crate) async fn run(options: &Options) -> bool {
+/// Runs every cell over gRPC.
+pub(crate) async fn grpc(options: &Options) -> bool {
+    // Half of the lanes at once.
+    run(options, &OVER_GRPC, OVER_GRPC.len() / 2, cases::grpc::all()).await
+}
+
+/// Runs every cell over TTHeader.
+pub(crate) async fn ttheader(options: &Options) -> bool {
+    // These wait most of the time.
+    run(options, &OVER_TTHEADER, OVER_TTHEADER.len(), cases::ttheader::all()).await
+}
+
+/// Prints a line for each cell; says whether all is well. Each lane has peers of its own, and so many run beside each other.
+async fn run(options: &Options, lanes: &'static [Lane], at_once: usize, cases: Vec<Case>) -> bool {
     let mut report = Report::default();
-    let cases = Arc::new(cases::all());
+    let (alone, beside): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+    let (alone, beside) = (Arc::new(alone), Arc::new(beside));
     for direction in &options.directions {
-        // Each lane has peers of its own: half of them run beside each other.
-        for half in LANES.chunks(LANES.len() / 2) {
-            let running: Vec<_> = half
+        for lane in lanes {
+            let peers = Peers::new(options.peer.clone());
+            let cells = run_lane(options.clone(), peers, *direction, lane, Arc::clone(&alone)).await;
+            tell(&mut report, *direction, lane, cells);
+        }
+        for some in lanes.chunks(at_once) {
+            let running: Vec<_> = some
                 .iter()
                 .map(|lane| {
                     let peers = Peers::new(options.peer.clone());
                     (
                         lane,
-                        tokio::spawn(run_lane(options.clone(), peers, *direction, lane, Arc::clone(&cases))),
+                        tokio::spawn(run_lane(options.clone(), peers, *direction, lane, Arc::clone(&beside))),
                     )
                 })
                 .collect();
             for (lane, task) in running {
-                for (case, judged) in task
+                let cells = task
                     .await
-                    .unwrap_or_else(|error| vec![("the whole lane", Cell::Ran(Err(error.to_string())))])
-                {
-                    match judged {
-                        Cell::Ran(judged) => report.ran(*direction, lane.name, case, judged),
-                        Cell::Missing(reason) => report.missing(*direction, lane.name, case, reason),
-                        Cell::Listed => {}
-                    }
-                }
+                    .unwrap_or_else(|error| vec![("the whole lane", Cell::Ran(Err(error.to_string())))]);
+                tell(&mut report, *direction, lane, cells);
             }
         }
     }
-    let names = LANES.map(|lane| lane.name);
+    let names: Vec<&'static str> = lanes.iter().map(|lane| lane.name).collect();
     options.list || report.close(&options.directions, &names)
+}
+
+fn tell(report: &mut Report, direction: Direction, lane: &'static Lane, cells: Vec<(&'static str, Cell)>) {
+    for (case, cell) in cells {
+        match cell {
+            Cell::Ran(judged) => report.ran(direction, lane.name, case, judged),
+            Cell::Missing(reason) => report.missing(direction, lane.name, case, reason),
+            Cell::Listed => {}
+        }
+    }
 }
 
 /// What became of one cell.

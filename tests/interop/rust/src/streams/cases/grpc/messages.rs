@@ -1,11 +1,11 @@
 //! Messages: many, large, empty, at once, from both halves of a stream, and after its end.
 
-use super::{
-    Ask, Case, Setup, Step, answers, call, collect_only, lines, owned, say, steps, talk_only, thrift_only, unary_only,
-    watch_only,
+use super::{thrift_only, unary_only};
+use crate::streams::cases::{
+    Ask, Case, Setup, Step, answers, call, collect_only, fails, lines, owned, say, steps, talk_only, watch_only,
 };
-use crate::grpc::expect::Want;
-use crate::grpc::lanes::Target;
+use crate::streams::expect::Want;
+use crate::streams::lanes::Target;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = plain();
@@ -90,7 +90,7 @@ fn many() -> Vec<Case> {
         .on(Setup::Mixed)
         .gives(lines(&["got a", "got b", "end"]))
         .unless(talk_only),
-        Case::new("500 errors on one connection", Step::Repeat(say("boom"), 500)).gives(super::fails(&[], BOOM)),
+        Case::new("500 errors on one connection", Step::Repeat(say("boom"), 500)).gives(fails(&[], BOOM)),
         Case::new(
             "500 early returns on one connection",
             Step::Repeat(steps("", &["send a; return", "recv", "recv"]), 500),

@@ -1,17 +1,18 @@
-//! The list of cases. A cell of the matrix is a case on a lane in a direction; what cannot be run is in the list with its reason.
+//! The lists of cases. A cell of the matrix is a case on a lane in a direction; what cannot be run is in the list with its reason.
 
-mod ends;
-mod errors;
-mod gzip;
-mod messages;
-mod meta;
-mod stop;
+pub(crate) mod grpc;
+mod setup;
+mod step;
+pub(crate) mod ttheader;
 
 use super::expect::Want;
-use super::lanes::{Idl, Lane, Mode, Target};
+use super::lanes::{GENERATED, Lane, Mode, Target};
 use super::wish::Wish;
-use crate::call::{Dial, Pairs, ServerConfig};
+use crate::call::{Dial, Pairs};
 use crate::lanes::{Direction, Side};
+
+pub(crate) use self::setup::Setup;
+pub(crate) use self::step::{Back, Cascade, Front, Megabytes, Race, Size, Sizes, Step};
 
 /// One row of the list.
 pub(crate) struct Case {
@@ -23,8 +24,12 @@ pub(crate) struct Case {
     pub(crate) after: Vec<String>,
     /// What the handler must have recorded.
     pub(crate) record: Option<Recorded>,
+    /// What the next server's handler must have recorded.
+    pub(crate) next_record: Option<Recorded>,
     /// The server refuses the call before it has read a message: the opening or a send may tell that already.
     pub(crate) refused: bool,
+    /// Nothing else runs meanwhile.
+    pub(crate) alone: bool,
     filters: Vec<Filter>,
 }
 
@@ -33,45 +38,6 @@ pub(crate) type Recorded = Box<dyn Fn(&Lane, Direction) -> String + Send + Sync>
 
 /// Tells why a case is not run on a lane.
 type Filter = fn(&Lane, Direction) -> Option<&'static str>;
-
-/// What is done on the lane.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    /// One call.
-    Call(Ask),
-    /// The first call, whatever comes of it, then the second, which must be as expected.
-    Then(Ask, Ask),
-    /// As many calls at once, each of which takes its time, over this many connections; 0 is the client's own choice.
-    AtOnce(u32, u32),
-    /// The call, as many times, one after the other on one connection.
-    Repeat(Ask, u32),
-    /// The call of a handler that calls the next server, which is of this side.
-    Hop(Side, Ask),
-    /// While the call runs, calls over every ping-pong transport with a header on the same port.
-    Beside(Ask),
-    /// A call through a proxy that sees how much is carried.
-    Measured(Ask, Sizes),
-    /// The call runs while the server stops.
-    StopWhileRunning(Ask),
-    /// The same, but the call does not come to its end in time.
-    StopExpires(Ask),
-    /// The server is gone while the call runs.
-    ServerLost(Ask),
-}
-
-/// Whether gzip made the requests and the answers small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sizes {
-    pub(crate) requests: Size,
-    pub(crate) answers: Size,
-}
-
-/// Against the length of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    Small,
-    Full,
-}
 
 /// A call without its way.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +57,9 @@ pub(crate) struct Ask {
     pub(crate) gzip: bool,
     cancel_ms: u64,
     names: bool,
+    header_handler: bool,
+    as_generated: bool,
+    pub(crate) connections: u32,
 }
 
 /// How the usual steps of a mode go.
@@ -103,31 +72,6 @@ enum Manner {
     Open,
 }
 
-/// Which server a case needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Setup {
-    /// All four services.
-    Main,
-    /// The same, reading who calls.
-    Names,
-    /// The same, answering compressed to who knows gzip.
-    Gzip,
-    /// The same, not reading gzip.
-    NoGzip,
-    /// The same, with little patience at its stop.
-    Impatient,
-    /// The same, with few streams at once.
-    FewStreams,
-    /// The same, with connections that age fast.
-    Aging,
-    /// The same, pinging quiet clients.
-    Pinging,
-    /// The same, with the unknown-service handler.
-    Unknown,
-    /// The same, with ping-pong services.
-    Mixed,
-}
-
 impl Case {
     fn new(name: &'static str, step: Step) -> Self {
         Self {
@@ -137,7 +81,9 @@ impl Case {
             want: Box::new(|_, _| Want::Anything),
             after: Vec::new(),
             record: None,
+            next_record: None,
             refused: false,
+            alone: false,
             filters: Vec::new(),
         }
     }
@@ -171,8 +117,26 @@ impl Case {
         self
     }
 
+    fn records_as(mut self, record: Recorded) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    fn next_records(self, line: impl Into<String>) -> Self {
+        let line = line.into();
+        Self {
+            next_record: Some(Box::new(move |_, _| line.clone())),
+            ..self
+        }
+    }
+
     fn refused(mut self) -> Self {
         self.refused = true;
+        self
+    }
+
+    fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 
@@ -184,9 +148,14 @@ impl Case {
     /// Why the case is not run there.
     pub(crate) fn missing(&self, lane: &Lane, direction: Direction) -> Option<&'static str> {
         let filtered = self.filters.iter().find_map(|filter| filter(lane, direction));
-        let alone = match (&self.step, direction) {
-            (Step::Hop(Side::Ours, _), Direction::KitexToKitex) => Some("Kitex alone: no peer of ours"),
-            (Step::Hop(Side::Kitex, _), Direction::OursToOurs) => Some("ours alone: no peer of Kitex's"),
+        let next = match &self.step {
+            Step::Hop(next, _) => Some(*next),
+            Step::Cascade(cascade) => Some(cascade.next),
+            _ => None,
+        };
+        let alone = match (next, direction) {
+            (Some(Side::Ours), Direction::KitexToKitex) => Some("Kitex alone: no peer of ours"),
+            (Some(Side::Kitex), Direction::OursToOurs) => Some("ours alone: no peer of Kitex's"),
             _ => None,
         };
         filtered.or(alone)
@@ -196,10 +165,12 @@ impl Case {
 impl Ask {
     pub(crate) fn wish(&self, lane: &Lane, address: &str) -> Wish {
         let (service, method) = lane.place(self.target);
-        Wish {
+        let mut wish = Wish {
             dial: Dial {
                 http2_meta: self.names,
-                ..grpc(address)
+                header_handler: self.header_handler,
+                connections: self.connections,
+                ..lane.dial(address)
             },
             service,
             method,
@@ -214,7 +185,11 @@ impl Ask {
             gzip: self.gzip,
             cancel_ms: self.cancel_ms,
             ..Wish::default()
+        };
+        if self.as_generated {
+            wish.dial.transport = GENERATED;
         }
+        wish
     }
 
     fn steps_on(&self, lane: &Lane) -> Vec<String> {
@@ -232,7 +207,7 @@ impl Ask {
         steps
     }
 
-    fn to(mut self, target: Target) -> Self {
+    pub(crate) fn to(mut self, target: Target) -> Self {
         self.target = target;
         self
     }
@@ -289,72 +264,24 @@ impl Ask {
         self.names = true;
         self
     }
-}
 
-impl Setup {
-    pub(crate) fn config(self) -> ServerConfig {
-        let main = ServerConfig {
-            services: vec!["Streams", "Others", "StreamsPb", "OthersPb"],
-            // Kitex lets services share method names then.
-            refuse_traffic_without_service_name: true,
-            ..ServerConfig::default()
-        };
-        match self {
-            Self::Main => main,
-            Self::Names => ServerConfig {
-                http2_meta: true,
-                ..main
-            },
-            Self::Gzip => ServerConfig { gzip: true, ..main },
-            Self::NoGzip => ServerConfig { no_gzip: true, ..main },
-            Self::FewStreams => ServerConfig {
-                max_streams: 10,
-                ..main
-            },
-            Self::Aging => ServerConfig {
-                max_age_ms: 150,
-                ..main
-            },
-            // Kitex has no shorter interval.
-            Self::Pinging => ServerConfig {
-                keep_alive_ms: 1000,
-                ..main
-            },
-            Self::Unknown => ServerConfig {
-                unknown_handler: true,
-                ..main
-            },
-            Self::Mixed => ServerConfig {
-                services: [main.services, vec!["Everything", "Second", "Proto"]].concat(),
-                ttheader_meta: true,
-                ..main
-            },
-            Self::Impatient => ServerConfig {
-                exit_wait_ms: 300,
-                ..main
-            },
-        }
+    /// Over TTHeader: a Kitex client sends the metadata.
+    fn through_header_handler(mut self) -> Self {
+        self.header_handler = true;
+        self
     }
-}
 
-/// How every client here reaches a server.
-pub(crate) fn grpc(address: &str) -> Dial {
-    Dial {
-        address: address.to_owned(),
-        transport: "grpc",
-        ..Dial::default()
+    /// By a Kitex client without options.
+    fn without_options(mut self) -> Self {
+        self.as_generated = true;
+        self
     }
-}
 
-/// Every case, in the order of the report.
-pub(crate) fn all() -> Vec<Case> {
-    let mut cases = messages::cases();
-    cases.extend(errors::cases());
-    cases.extend(meta::cases());
-    cases.extend(ends::cases());
-    cases.extend(gzip::cases());
-    cases.extend(stop::cases());
-    cases
+    /// All such calls of a client share one connection, where that is the client's choice.
+    fn on_one_connection(mut self) -> Self {
+        self.connections = 1;
+        self
+    }
 }
 
 /// Sends the text and takes everything, in the mode of the lane.
@@ -395,16 +322,16 @@ fn fails(texts: &[&str], error: &str) -> Want {
     Want::Fails(owned(texts), error.to_owned())
 }
 
+fn ends(answers: &[&str], line: &str) -> Want {
+    Want::Ends(owned(answers), line.to_owned())
+}
+
 fn lines(lines: &[&str]) -> Want {
     Want::Lines(owned(lines))
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
-fn unary_only(lane: &Lane, _: Direction) -> Option<&'static str> {
-    (lane.mode != Mode::Unary).then_some("only a call without a stream does this")
 }
 
 fn collect_only(lane: &Lane, _: Direction) -> Option<&'static str> {
@@ -417,8 +344,4 @@ fn watch_only(lane: &Lane, _: Direction) -> Option<&'static str> {
 
 fn talk_only(lane: &Lane, _: Direction) -> Option<&'static str> {
     (lane.mode != Mode::Talk).then_some("steps of another mode")
-}
-
-fn thrift_only(lane: &Lane, _: Direction) -> Option<&'static str> {
-    (lane.idl != Idl::Thrift).then_some("Protobuf has no such call")
 }

@@ -63,7 +63,7 @@ fn got(text: &str) -> String {
 }
 
 /// Texts beyond this many bytes are not shown.
-pub(crate) const LONG: usize = 200;
+pub(crate) const LONG: usize = 1000;
 
 /// The difference, if there is one.
 pub(crate) fn check(told: &Told, want: &[String]) -> Result<(), String> {

@@ -1,19 +1,23 @@
 //! Our client, in this process.
 
+mod race;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kitewire::service::Body;
 use kitewire::{
-    Call, CallResult, Client, ClientCall, GrpcOptions, RecvTimeout, Response, StreamCall, Switch, Tokio, Transport,
+    Call, CallResult, Client, ClientBuilder, ClientCall, GrpcOptions, RecvTimeout, Response, StreamCall, StreamPool,
+    StreamTransport, Switch, Tokio, Transport, TtStreamOptions,
 };
 
 use super::flow::{Flow, Stream};
 use super::generated::{strangestreams, strangestreamspb, streams, streamspb};
 use super::lines::{Line, Told as _, raw, received, shown};
 use crate::call::Dial;
-use crate::grpc::wish::{Told, Wish};
+use crate::streams::lanes::TTHEADER;
+use crate::streams::wish::{Told, Wish};
 
 /// Keeps a client for each dial.
 #[derive(Default)]
@@ -39,12 +43,16 @@ impl OurCaller {
         };
         Told {
             id: wish.id,
-            lines,
+            lines: if wish.dial.transport == TTHEADER {
+                lines.into_iter().map(without_status).collect()
+            } else {
+                lines
+            },
             elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
     }
 
-    fn client(&self, dial: &Dial) -> Result<Client, String> {
+    pub(super) fn client(&self, dial: &Dial) -> Result<Client, String> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(dial) {
             return Ok(client.clone());
@@ -57,19 +65,58 @@ impl OurCaller {
 
 /// A client that does as the Go client does with the same dial.
 fn build(dial: &Dial) -> Result<Client, String> {
+    let builder = Client::to(dial.address.as_str())
+        .destination("interop.dest")
+        .connect_timeout(Duration::from_secs(1));
+    let builder = if dial.transport == TTHEADER {
+        over_ttheader(builder, dial)
+    } else {
+        over_grpc(builder, dial)
+    };
+    builder.build(Tokio).map_err(|error| error.to_string())
+}
+
+fn over_grpc(mut builder: ClientBuilder, dial: &Dial) -> ClientBuilder {
     let mut options = GrpcOptions::default();
     if dial.connections > 0 {
         options = options.connections(dial.connections as usize);
     }
-    let mut builder = Client::to(dial.address.as_str())
-        .transport(Transport::Grpc)
-        .destination("interop.dest")
-        .connect_timeout(Duration::from_secs(1))
-        .grpc(options);
+    builder = builder.transport(Transport::Grpc).grpc(options);
     if dial.http2_meta {
         builder = builder.caller("interop.caller");
     }
-    builder.build(Tokio).map_err(|error| error.to_string())
+    builder
+}
+
+fn over_ttheader(builder: ClientBuilder, dial: &Dial) -> ClientBuilder {
+    let pool = match (dial.pool, dial.connections) {
+        ("long", _) => StreamPool::exclusive(),
+        ("short", _) => StreamPool::Short,
+        (_, 0) => StreamPool::default(),
+        (_, connections) => StreamPool::Multiplexed {
+            connections: connections as usize,
+        },
+    };
+    let caller = if dial.caller.is_empty() {
+        "interop.caller"
+    } else {
+        dial.caller
+    };
+    builder
+        .stream_transport(StreamTransport::TtHeader)
+        .tt_streams(TtStreamOptions::default().pool(pool))
+        .caller(caller)
+}
+
+/// A business error has a gRPC status everywhere with us, but only over gRPC with Kitex.
+fn without_status(line: String) -> String {
+    match line
+        .strip_prefix("business ")
+        .and_then(|rest| rest.rsplit_once("} status "))
+    {
+        Some((text, _)) => format!("business {text}}}"),
+        None => line,
+    }
 }
 
 /// A call that is being made.
@@ -111,6 +158,9 @@ impl Attempt<'_> {
                 self.unary(client.quiet(line), |()| "done".to_owned(), |error| error.told())
                     .await
             }
+            ("Streams", "talk") if self.wish.steps.iter().any(|step| step.starts_with("race ")) => {
+                self.race(&streams::StreamsClient::new(client)).await
+            }
             ("Streams", _) => {
                 let client = streams::StreamsClient::new(client);
                 dispatch!(self, client, streams::Line, [unary, collect, watch, talk])
@@ -137,6 +187,9 @@ impl Attempt<'_> {
         match self.wish.service {
             "strange.Streams" => {
                 let client = strangestreams::StreamsClient::new(client);
+                if self.wish.method == "plain" {
+                    return self.stream(client.plain(), Stream::<Strange>::Talk).await;
+                }
                 dispatch!(
                     self,
                     client,

@@ -1,11 +1,11 @@
 //! Streams and calls that end before their handler does: deadlines, recv timeouts, cancels.
 
-use super::{
-    Ask, Case, Setup, Step, answers, call, collect_only, leave_open, lines, say, steps, talk_only, unary_only,
-    watch_only,
-};
-use crate::grpc::lanes::{Lane, Mode};
+use super::unary_only;
 use crate::lanes::{Direction, Side};
+use crate::streams::cases::{
+    Ask, Case, Setup, Step, answers, call, collect_only, fails, leave_open, lines, say, steps, talk_only, watch_only,
+};
+use crate::streams::lanes::{Lane, Mode};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = deadlines();
@@ -46,7 +46,7 @@ fn deadlines() -> Vec<Case> {
         })
         .unless(talk_only),
         call("handler's own deadline error", say("a; status 4 too late"))
-            .gives(super::fails(&["a"], "rpc error: code = 4 desc = too late [biz error]")),
+            .gives(fails(&["a"], "rpc error: code = 4 desc = too late [biz error]")),
     ]
 }
 

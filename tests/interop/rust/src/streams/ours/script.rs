@@ -1,15 +1,18 @@
 //! What our handlers do by the text of a request, as `idl/streams.thrift` says.
 
+mod cascade;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kitewire::{Call, Code, Error, ExceptionType, Receiver, Sender, Status};
 
 use super::client::OurCaller;
+use super::generated::streams::common::Refused;
 use super::lines::{Line, detail, raw, shown};
 use crate::call::Dial;
-use crate::grpc::wish::Wish;
+use crate::streams::wish::Wish;
 
 /// Shared by the services of one server.
 #[derive(Clone)]
@@ -60,13 +63,20 @@ impl Script {
             prefix,
             answers: Answers::One(Vec::new()),
             requests: None,
-            key: call.metadata().get("record").map(str::to_owned),
+            key: record_key(call),
+        }
+    }
+
+    fn record(&self, key: Option<&str>, line: String) {
+        if let Some(key) = key {
+            let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.entry(key.to_owned()).or_default().push(line);
         }
     }
 
     /// Waits until there is something.
     async fn report(&self, key: &str) -> String {
-        for _ in 0..300 {
+        for _ in 0..700 {
             if let Some(lines) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
                 return lines.join(" / ");
             }
@@ -122,10 +132,7 @@ impl<M: Line> Turn<'_, M> {
     }
 
     fn record(&self, line: String) {
-        if let Some(key) = &self.key {
-            let mut records = self.script.records.lock().unwrap_or_else(PoisonError::into_inner);
-            records.entry(key.clone()).or_default().push(line);
-        }
+        self.script.record(self.key.as_deref(), line);
     }
 
     async fn recv(&mut self) -> Result<Option<String>, Error> {
@@ -151,6 +158,14 @@ impl<M: Line> Turn<'_, M> {
             if word == "return" {
                 return Ok(Next::Returns);
             }
+            if word == "wait-end" || word == "wait-fail" {
+                self.call.cancelled().await;
+                return if word == "wait-end" {
+                    Ok(Next::Returns)
+                } else {
+                    Err(Error::new("given up"))
+                };
+            }
             if let Some(error) = failure(word, rest) {
                 return Err(error);
             }
@@ -171,6 +186,25 @@ impl<M: Line> Turn<'_, M> {
                 }
                 Ok(())
             }
+            "flood" => {
+                let (count, size) = rest.split_once(' ').unwrap_or((rest, "0"));
+                let size = usize::try_from(number(size)?).map_err(Error::new)?;
+                for _ in 0..number(count)? {
+                    self.answer("x".repeat(size)).await?;
+                }
+                Ok(())
+            }
+            "soon" => {
+                let (began, pause) = (Instant::now(), Duration::from_micros(number(rest)?));
+                // A timer is not that exact.
+                while began.elapsed() < pause {
+                    tokio::task::yield_now().await;
+                }
+                self.answer(command.to_owned()).await
+            }
+            "relay" => self.relay(rest).await,
+            "abandon" => self.abandon(rest).await,
+            "linger" | "linger-recv" => self.linger(word),
             "header" | "trailer" | "send-header" => self.respond(word, rest),
             "wait" | "wait-send" => self.wait(word).await,
             "backward" => {
@@ -259,6 +293,13 @@ impl<M: Line> Turn<'_, M> {
     }
 }
 
+/// As metadata or, over TTHeader, as a persistent value, which gRPC spells in upper case.
+fn record_key(call: &Call) -> Option<String> {
+    let metadata = call.metadata().get("record");
+    let found = metadata.or_else(|| ["record", "RECORD"].into_iter().find_map(|name| call.persistent(name)));
+    found.map(str::to_owned)
+}
+
 /// The error that a word asks for.
 fn failure(word: &str, rest: &str) -> Option<Error> {
     Some(match word {
@@ -272,6 +313,8 @@ fn failure(word: &str, rest: &str) -> Option<Error> {
         "details" => Error::status(Code::FAILED_PRECONDITION, "no money").with_details(detail()),
         "biz" => Error::business(404, "not found").with_extra("k", "<v>"),
         "biz-plain" => Error::business(-7, ""),
+        "biz-empty" => Error::business(5, "empty"),
+        "declared-bare" => Error::new(Refused { code: 12, why: None }),
         "biz-utf8" => Error::business(7, "né 50%").with_extra("k", "v<é>&"),
         "biz-status" => Error::business(8, "no quota")
             .with_status(Status::new(Code::RESOURCE_EXHAUSTED, "no quota"))

@@ -1,0 +1,31 @@
+//! The cases over gRPC.
+
+mod ends;
+mod errors;
+mod gzip;
+mod messages;
+mod meta;
+mod stop;
+
+use super::Case;
+use crate::lanes::Direction;
+use crate::streams::lanes::{Idl, Lane, Mode};
+
+/// Every case, in the order of the report.
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases = messages::cases();
+    cases.extend(errors::cases());
+    cases.extend(meta::cases());
+    cases.extend(ends::cases());
+    cases.extend(gzip::cases());
+    cases.extend(stop::cases());
+    cases
+}
+
+fn unary_only(lane: &Lane, _: Direction) -> Option<&'static str> {
+    (lane.mode != Mode::Unary).then_some("only a call without a stream does this")
+}
+
+fn thrift_only(lane: &Lane, _: Direction) -> Option<&'static str> {
+    (lane.idl != Idl::Thrift).then_some("Protobuf has no such call")
+}
