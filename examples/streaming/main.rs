@@ -28,7 +28,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("  <- {} cents", market.quote(order("apple", 3)).await?.cents);
     }
 
-    let client = Client::to(address).transport(calls).stream_transport(streams).build(Tokio)?;
+    let client = Client::to(address)
+        .transport(calls)
+        .stream_transport(streams)
+        .build(Tokio)?;
     println!("\nstreams over {streams}");
     let market = MarketClient::new(client);
     reserve(&market).await?;
