@@ -12,13 +12,9 @@ use crate::{Metadata, Transport};
 
 /// One side of a connection that carries streams. The verbs are those of both kinds; what only one of them can do is
 /// done through [`Self::grpc`] and [`Self::tt_header`].
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each connection, in a place of its own"
-)]
 pub(crate) enum Connection {
-    Grpc(grpc::Connection),
-    TtHeader(ttstream::Connection),
+    Grpc(Box<grpc::Connection>),
+    TtHeader(Box<ttstream::Connection>),
 }
 
 /// The id of a stream, whatever its connection speaks.
@@ -262,13 +258,13 @@ impl Connection {
 
 impl From<grpc::Connection> for Connection {
     fn from(connection: grpc::Connection) -> Self {
-        Self::Grpc(connection)
+        Self::Grpc(Box::new(connection))
     }
 }
 
 impl From<ttstream::Connection> for Connection {
     fn from(connection: ttstream::Connection) -> Self {
-        Self::TtHeader(connection)
+        Self::TtHeader(Box::new(connection))
     }
 }
 
