@@ -1,8 +1,10 @@
-//! Generates the two services; the strings of the Thrift one share the memory they were read from.
+//! Generates the services; the strings of the Thrift ones share the memory they were read from.
 
 use kitewire_build::{Builder, StringType};
 
 fn main() {
-    Builder::new().string_type(StringType::Text).compile("idl/echo.thrift");
+    for file in ["idl/echo.thrift", "idl/lines.thrift"] {
+        Builder::new().string_type(StringType::Text).compile(file);
+    }
     kitewire_build::compile_protos(&["idl/chat.proto"], &["idl"]);
 }

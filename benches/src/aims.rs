@@ -126,6 +126,25 @@ pub const GRPC: [Aim; 16] = [
     Aim::alone(Case::STREAMS_SMALL, Figure::Writes, WRITES),
 ];
 
+/// The aims of `ttstream`.
+pub const TT_STREAM: [Aim; 14] = [
+    Aim::beside(Case::TT_STREAMS, Peer::KitewireHttp2, Figure::Speed, FASTER),
+    Aim::beside(Case::TT_STREAMS, Peer::Tonic, Figure::Speed, Bound::AtLeast(4.5)),
+    Aim::beside(Case::TT_STREAMS, Peer::Kitex, Figure::Speed, Bound::AtLeast(7.0)),
+    Aim::beside(Case::TT_STREAMS_SMALL, Peer::KitewireHttp2, Figure::Speed, FASTER),
+    Aim::beside(Case::TT_STREAMS_SMALL, Peer::Tonic, Figure::Speed, Bound::AtLeast(4.5)),
+    Aim::beside(Case::TT_STREAMS_SMALL, Peer::Kitex, Figure::Speed, Bound::AtLeast(7.0)),
+    Aim::beside(Case::TT_DEEP, Peer::KitewireHttp2, Figure::Speed, FASTER),
+    Aim::beside(Case::TT_DEEP, Peer::Tonic, Figure::Speed, Bound::AtLeast(1.5)),
+    Aim::beside(Case::TT_DEEP, Peer::Kitex, Figure::Speed, Bound::AtLeast(3.0)),
+    Aim::beside(Case::TT_DEEP_SMALL, Peer::KitewireHttp2, Figure::Speed, FASTER),
+    Aim::beside(Case::TT_DEEP_SMALL, Peer::Tonic, Figure::Speed, Bound::AtLeast(1.5)),
+    Aim::beside(Case::TT_DEEP_SMALL, Peer::Kitex, Figure::Speed, Bound::AtLeast(3.0)),
+    Aim::alone(Case::TT_STREAMS, Figure::Writes, WRITES),
+    Aim::alone(Case::TT_STREAMS_SMALL, Figure::Writes, WRITES),
+];
+
+const FASTER: Bound = Bound::AtLeast(1.0);
 const UNARY_SPEED: Bound = Bound::AtLeast(3.0);
 const STREAM_SPEED: Bound = Bound::AtLeast(1.5);
 const HALF: Bound = Bound::AtMost(0.5);
@@ -136,10 +155,16 @@ const WRITES: Bound = Bound::AtMost(0.05);
 pub const CORE_INSTRUCTIONS: Bound = Bound::AtMost(1000.0);
 /// Allocations of the core for one call.
 pub const CORE_ALLOCATIONS: Bound = Bound::AtMost(0.0);
+/// Instructions of one end of the core for an echoed message of 16 bytes on a stream over TTHeader.
+pub const TT_MESSAGE_INSTRUCTIONS: Bound = Bound::AtMost(700.0);
+/// Allocations for the same.
+pub const TT_MESSAGE_ALLOCATIONS: Bound = Bound::AtMost(0.0);
 /// Heap bytes of the server for one idle connection.
 pub const IDLE_CONNECTION: Bound = Bound::AtMost(2048.0);
 /// The same for a connection that speaks gRPC.
 pub const IDLE_GRPC_CONNECTION: Bound = Bound::AtMost(8192.0);
+/// The same for a connection that carries streams over TTHeader.
+pub const IDLE_TT_STREAM_CONNECTION: Bound = Bound::AtMost(2048.0);
 /// Our instructions for a unary HTTP/2 exchange, divided by the h2 crate's.
 pub const HTTP2_UNARY: Bound = Bound::AtMost(0.333);
 /// Our instructions for a message on an HTTP/2 stream, divided by the h2 crate's.

@@ -45,12 +45,28 @@ pub fn command(program: impl AsRef<OsStr>, core: Core, record: &Path) -> Command
 /// The same, but what happens in `functions` is not counted. A star stands for any part of a name.
 #[must_use]
 pub fn command_without(program: impl AsRef<OsStr>, core: Core, record: &Path, functions: &[&str]) -> Command {
+    let toggles = functions.iter().map(|function| format!("--toggle-collect={function}"));
+    // Behind the others, which would have counting begin switched off.
+    let options = toggles.chain(["--collect-atstart=yes".to_owned()]);
+    valgrind(program, core, record, options)
+}
+
+/// The same, but only what happens in `function` is counted.
+#[must_use]
+pub fn command_within(program: impl AsRef<OsStr>, core: Core, record: &Path, function: &str) -> Command {
+    valgrind(program, core, record, [format!("--toggle-collect={function}")])
+}
+
+fn valgrind(
+    program: impl AsRef<OsStr>,
+    core: Core,
+    record: &Path,
+    options: impl IntoIterator<Item = String>,
+) -> Command {
     let mut command = pinned(VALGRIND.name, core);
     command
         .args(["--quiet", "--tool=callgrind"])
-        .args(functions.iter().map(|function| format!("--toggle-collect={function}")))
-        // Behind the others, which would have counting begin switched off.
-        .arg("--collect-atstart=yes")
+        .args(options)
         .arg(format!("--callgrind-out-file={}", record.display()))
         .arg(program.as_ref())
         // `rep movsb` counts one instruction per byte, which no processor takes; this makes memcpy not use it.

@@ -42,6 +42,14 @@ impl Case {
     pub const DEEP_SMALL: Self = Self::new("deep-16", "1 stream, 32 in flight, 16 B", "bidi")
         .deep(32)
         .small();
+    /// Streams over TTHeader on one connection, 100 of them, one message in flight on each.
+    pub const TT_STREAMS: Self = Self::STREAMS.over_ttheader();
+    /// The same with messages of 16 bytes.
+    pub const TT_STREAMS_SMALL: Self = Self::STREAMS_SMALL.over_ttheader();
+    /// One stream over TTHeader with 32 messages in flight.
+    pub const TT_DEEP: Self = Self::DEEP.over_ttheader();
+    /// The same with messages of 16 bytes.
+    pub const TT_DEEP_SMALL: Self = Self::DEEP_SMALL.over_ttheader();
 
     /// The cases of `pingpong`, in the order of the report.
     pub const PING_PONG: [Self; 3] = [Self::ONE, Self::HUNDRED, Self::MULTIPLEXED];
@@ -54,6 +62,19 @@ impl Case {
         Self::DEEP,
         Self::DEEP_SMALL,
     ];
+    /// The cases of `ttstream`.
+    pub const TT_STREAM: [Self; 4] = [
+        Self::TT_STREAMS,
+        Self::TT_STREAMS_SMALL,
+        Self::TT_DEEP,
+        Self::TT_DEEP_SMALL,
+    ];
+
+    /// Whether its streams are over TTHeader.
+    #[must_use]
+    pub const fn is_over_ttheader(&self) -> bool {
+        matches!(self.mode.as_bytes(), b"ttstream")
+    }
 
     const fn new(name: &'static str, title: &'static str, mode: &'static str) -> Self {
         Self {
@@ -76,5 +97,12 @@ impl Case {
 
     const fn small(self) -> Self {
         Self { payload: 16, ..self }
+    }
+
+    const fn over_ttheader(self) -> Self {
+        Self {
+            mode: "ttstream",
+            ..self
+        }
     }
 }

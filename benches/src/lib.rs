@@ -1,4 +1,5 @@
-//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `grpc`, `core`, `http2` and `memory` are made of.
+//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `grpc`, `ttstream`, `core`,
+//! `http2` and `memory` are made of.
 //!
 //! README.md of this crate says how they measure and how to read them.
 
@@ -10,11 +11,13 @@ pub mod comparison;
 pub mod echo;
 pub mod engine;
 pub mod http2;
+pub mod lines;
 pub mod peers;
 pub mod process;
 pub mod summary;
 pub mod syscalls;
 pub mod tools;
+pub mod tt_streams;
 
 /// Anything that can stop a measurement.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

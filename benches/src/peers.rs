@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Failure;
+use crate::cases::Case;
 use crate::tools::{GO, benches_folder, target_folder};
 
 /// A pair of server and client.
@@ -13,6 +14,8 @@ pub enum Peer {
     Raw,
     /// Us.
     Kitewire,
+    /// Us, with streams over HTTP/2 where the case has them over TTHeader.
+    KitewireHttp2,
     /// volo-thrift.
     Volo,
     /// tonic.
@@ -37,9 +40,20 @@ impl Peer {
         match self {
             Self::Raw => "raw",
             Self::Kitewire => "kitewire",
+            Self::KitewireHttp2 => "over-http2",
             Self::Volo => "volo",
             Self::Tonic => "tonic",
             Self::Kitex => "kitex",
+        }
+    }
+
+    /// `--mode` of its server and its client in a case.
+    #[must_use]
+    pub const fn mode(self, case: Case) -> &'static str {
+        match self {
+            Self::KitewireHttp2 => "thrift-bidi",
+            Self::Tonic if case.is_over_ttheader() => "bidi",
+            _ => case.mode,
         }
     }
 
@@ -56,7 +70,7 @@ impl Peer {
     pub fn build(self) -> Result<Program, Failure> {
         let path = match self {
             Self::Raw => build_ours("raw")?,
-            Self::Kitewire => build_ours("ours")?,
+            Self::Kitewire | Self::KitewireHttp2 => build_ours("ours")?,
             Self::Volo => build_peer("volo")?.join("bench-volo"),
             Self::Tonic => build_peer("tonic")?.join("bench-tonic"),
             Self::Kitex => build_kitex()?,
@@ -95,9 +109,15 @@ fn build_kitex() -> Result<PathBuf, Failure> {
         peers_folder().join("kitex/echo"),
     );
     run(go_build(&source, &generator).arg("github.com/cloudwego/kitex/tool/cmd/kitex"))?;
-    for idl in ["../../idl/echo.thrift", "../../idl/chat.proto"] {
+    for (idl, options) in [
+        ("echo.thrift", &[][..]),
+        ("chat.proto", &[]),
+        ("lines.thrift", &["-streamx"]),
+    ] {
         run(Command::new(&generator)
-            .args(["-module", "bench-kitex", idl])
+            .args(["-module", "bench-kitex"])
+            .args(options)
+            .arg(format!("../../idl/{idl}"))
             .current_dir(&source))?;
     }
     run(go_build(&source, &program).arg("."))?;

@@ -25,6 +25,10 @@ pub enum Mode {
     Unary,
     /// gRPC on one connection: streams that stay open, in both directions.
     Bidi,
+    /// The same with Thrift messages over TTHeader.
+    TtStream,
+    /// The same with Thrift messages over gRPC.
+    ThriftBidi,
 }
 
 /// A server's part of the command line.
@@ -109,7 +113,9 @@ impl Mode {
             "mux" => Ok(Self::Mux),
             "unary" => Ok(Self::Unary),
             "bidi" => Ok(Self::Bidi),
-            _ => Err(format!("--mode: pingpong, mux, unary or bidi, not {name}").into()),
+            "ttstream" => Ok(Self::TtStream),
+            "thrift-bidi" => Ok(Self::ThriftBidi),
+            _ => Err(format!("--mode: pingpong, mux, unary, bidi, ttstream or thrift-bidi, not {name}").into()),
         }
     }
 }

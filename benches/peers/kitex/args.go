@@ -28,7 +28,7 @@ func parse() (options, error) {
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ContinueOnError)
 	addr := flags.String("addr", "", "where to listen or to connect to")
-	mode := flags.String("mode", "pingpong", "pingpong, mux, unary or bidi")
+	mode := flags.String("mode", "pingpong", "pingpong, mux, unary, bidi or ttstream")
 	concurrency := flags.Int("concurrency", 1, "calls in flight, or open streams")
 	depth := flags.Int("depth", 1, "messages in flight on each stream")
 	payload := flags.Int("payload", 1024, "bytes in each direction")
@@ -38,8 +38,8 @@ func parse() (options, error) {
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		return options{}, err
 	}
-	if !slices.Contains([]string{"pingpong", "mux", "unary", "bidi"}, *mode) {
-		return options{}, fmt.Errorf("-mode: pingpong, mux, unary or bidi, not %s", *mode)
+	if !slices.Contains([]string{"pingpong", "mux", "unary", "bidi", "ttstream"}, *mode) {
+		return options{}, fmt.Errorf("-mode: pingpong, mux, unary, bidi or ttstream, not %s", *mode)
 	}
 	return options{
 		role:        os.Args[1],

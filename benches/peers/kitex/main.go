@@ -1,5 +1,5 @@
-// What every side of the measurement does, on Kitex: the echo service over TTHeader and framed Thrift, and the chat
-// service over gRPC.
+// What every side of the measurement does, on Kitex: the echo service over TTHeader and framed Thrift, the chat service
+// over gRPC, and the lines service on streams over TTHeader.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"bench-kitex/kitex_gen/chat/chat"
 	"bench-kitex/kitex_gen/echo/echo"
+	"bench-kitex/kitex_gen/lines/lines"
 )
 
 func main() {
@@ -46,6 +47,8 @@ func serve(options options) error {
 	switch options.mode {
 	case "unary", "bidi":
 		return chat.NewServer(&chatting{}, settings...).Run()
+	case "ttstream":
+		return lines.NewServer(&talking{}, settings...).Run()
 	case "mux":
 		settings = append(settings, server.WithMuxTransport())
 	}
@@ -58,6 +61,8 @@ func load(options options) error {
 		return loadUnary(options)
 	case "bidi":
 		return loadStreams(options)
+	case "ttstream":
+		return loadLines(options)
 	}
 	return loadEcho(options)
 }

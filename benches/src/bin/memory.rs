@@ -1,6 +1,7 @@
 //! `memory`: heap of a server per idle connection, after one call on each.
 //!
-//! The server runs in this process, on a counting allocator; `memory client PROTOCOL ADDRESS COUNT` is the other process.
+//! The server runs in this process, on a counting allocator; `memory client PROTOCOL ADDRESS COUNT STREAMS` is the other
+//! process.
 
 use std::alloc::System;
 use std::io::{self, Read, Write};
@@ -13,14 +14,15 @@ use bytes::{Bytes, BytesMut};
 use kitewire::prost::Message;
 use kitewire::{Address, Code, Codec, MethodKind, Server, Tokio};
 use kitewire_benches::Failure;
-use kitewire_benches::aims::{Bound, IDLE_CONNECTION, IDLE_GRPC_CONNECTION};
+use kitewire_benches::aims::{Bound, IDLE_CONNECTION, IDLE_GRPC_CONNECTION, IDLE_TT_STREAM_CONNECTION};
 use kitewire_benches::chat::{ChatServer, Chatting, Line};
 use kitewire_benches::echo::{EchoServer, Echoing};
 use kitewire_benches::engine::{self, Head};
+use kitewire_benches::lines::{self, LinesServer, Talking};
 use kitewire_benches::process::Running;
 use kitewire_benches::summary::Thousands;
 use kitewire_proto::thrift::Text;
-use kitewire_proto::{Instant, ServerConnection, Transmit, grpc};
+use kitewire_proto::{Instant, ServerConnection, Transmit, grpc, ttstream};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -39,15 +41,16 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[&str]) -> Result<(), Failure> {
-    if let ["client", protocol, address, count] = words {
-        return hold(Protocol::from_name(protocol)?, address.parse()?, count.parse()?);
+    if let ["client", protocol, address, count, streams] = words {
+        let protocol = Protocol::from_name(protocol)?;
+        return hold(protocol, address.parse()?, count.parse()?, streams.parse()?);
     }
     let (mut connections, mut protocols) = (CONNECTIONS, Protocol::ALL.to_vec());
     for option in words.chunks(2) {
         match option {
             ["--connections", count] => connections = count.parse()?,
             ["--protocol", name] => protocols = vec![Protocol::from_name(name)?],
-            _ => return Err("memory [--connections N] [--protocol ttheader|grpc]".into()),
+            _ => return Err("memory [--connections N] [--protocol ttheader|grpc|ttstream]".into()),
         }
     }
     report(connections, &protocols)
@@ -70,28 +73,39 @@ fn report(wanted: u64, protocols: &[Protocol]) -> Result<(), Failure> {
     println!("{:<56} {:>9} {:>12}", "", "bytes", "allocations");
     let line = |what: &str, share: Share| println!("{what:<56} {:>9.0} {:>12.2}", share.bytes, share.blocks);
     for &protocol in protocols {
-        let shares = runtime.block_on(async { measure(connections, our_server().await?, protocol).await })?;
+        let shares = runtime.block_on(async { measure(connections, our_server().await?, protocol, 0).await })?;
         line(&format!("{}, right after the call", protocol.title()), shares.fresh);
         line(&format!("{}, idle", protocol.title()), shares.idle);
         let aim = protocol.aim();
         println!("    aim: {aim} bytes: {}", aim.verdict(shares.idle.bytes));
         let core = format!("of it the core's `{}` by itself", protocol.connection());
         println!("{core:<56} {:>9}", protocol.connection_size());
+        if protocol == Protocol::TtStream {
+            let few = connections / STREAMS;
+            let with = runtime.block_on(async { measure(few, our_server().await?, protocol, STREAMS).await })?;
+            let stream = |with: f64, without: f64| (with - without) / STREAMS as f64;
+            let share = Share {
+                bytes: stream(with.idle.bytes, shares.idle.bytes),
+                blocks: stream(with.idle.blocks, shares.idle.blocks),
+            };
+            line("a stream with its handler, idle, 100 on a connection", share);
+        }
     }
-    let floor = runtime.block_on(async { measure(connections, bare_server().await?, Protocol::TtHeader).await })?;
+    let floor = runtime.block_on(async { measure(connections, bare_server().await?, Protocol::TtHeader, 0).await })?;
     line("tokio's part: a task that only holds its socket", floor.idle);
     Ok(())
 }
 
 /// What a connection speaks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     TtHeader,
     Grpc,
+    TtStream,
 }
 
 impl Protocol {
-    const ALL: [Self; 2] = [Self::TtHeader, Self::Grpc];
+    const ALL: [Self; 3] = [Self::TtHeader, Self::Grpc, Self::TtStream];
 
     fn from_name(name: &str) -> Result<Self, Failure> {
         let known = Self::ALL.into_iter().find(|known| known.name() == name);
@@ -102,6 +116,7 @@ impl Protocol {
         match self {
             Self::TtHeader => "ttheader",
             Self::Grpc => "grpc",
+            Self::TtStream => "ttstream",
         }
     }
 
@@ -109,6 +124,7 @@ impl Protocol {
         match self {
             Self::TtHeader => "TTHeader",
             Self::Grpc => "gRPC",
+            Self::TtStream => "streams over TTHeader",
         }
     }
 
@@ -116,6 +132,7 @@ impl Protocol {
         match self {
             Self::TtHeader => IDLE_CONNECTION,
             Self::Grpc => IDLE_GRPC_CONNECTION,
+            Self::TtStream => IDLE_TT_STREAM_CONNECTION,
         }
     }
 
@@ -123,6 +140,7 @@ impl Protocol {
         match self {
             Self::TtHeader => "ServerConnection",
             Self::Grpc => "grpc::Connection",
+            Self::TtStream => "ttstream::Connection",
         }
     }
 
@@ -130,6 +148,7 @@ impl Protocol {
         match self {
             Self::TtHeader => size_of::<ServerConnection>(),
             Self::Grpc => size_of::<grpc::Connection>(),
+            Self::TtStream => size_of::<ttstream::Connection>(),
         }
     }
 }
@@ -146,14 +165,15 @@ struct Shares {
     idle: Share,
 }
 
-/// Opens connections from another process, with one call on each, and looks at the heap before and after.
-async fn measure(connections: u64, address: SocketAddr, protocol: Protocol) -> Result<Shares, Failure> {
+/// Opens connections from another process, with one call on each, or streams that stay open, and looks at the heap before
+/// and after.
+async fn measure(connections: u64, address: SocketAddr, protocol: Protocol, streams: u64) -> Result<Shares, Failure> {
     // What the first connections bring into being is there once, whatever their number.
-    let first = client(address, WARM_UP, protocol).await?;
+    let first = client(address, WARM_UP, protocol, 0).await?;
     drop(first);
     tokio::time::sleep(IDLE).await;
     let before = heap();
-    let client = client(address, connections, protocol).await?;
+    let client = client(address, connections, protocol, streams).await?;
     let share = |now: Heap| Share {
         bytes: (now.bytes - before.bytes) / connections as f64,
         blocks: (now.blocks - before.blocks) / connections as f64,
@@ -166,7 +186,7 @@ async fn measure(connections: u64, address: SocketAddr, protocol: Protocol) -> R
 }
 
 /// A process that holds so many connections; they have all made their call.
-async fn client(address: SocketAddr, connections: u64, protocol: Protocol) -> Result<Running, Failure> {
+async fn client(address: SocketAddr, connections: u64, protocol: Protocol, streams: u64) -> Result<Running, Failure> {
     tokio::task::spawn_blocking(move || {
         let mut command = Command::new(std::env::current_exe()?);
         command.args([
@@ -174,6 +194,7 @@ async fn client(address: SocketAddr, connections: u64, protocol: Protocol) -> Re
             protocol.name(),
             &address.to_string(),
             &connections.to_string(),
+            &streams.to_string(),
         ]);
         let client = Running::start(command)?;
         client.line(Duration::from_secs(120))?;
@@ -200,6 +221,7 @@ async fn our_server() -> Result<SocketAddr, Failure> {
     let bound = Server::new(Tokio)
         .register(EchoServer::new(Echoing))
         .register(ChatServer::new(Chatting))
+        .register(LinesServer::new(Talking))
         .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await?;
     let Address::Tcp(address) = bound.local_addr()? else {
@@ -232,11 +254,12 @@ fn echo(stream: &tokio::net::TcpStream) -> io::Result<()> {
     }
 }
 
-/// The other process: connections with one call on each, held until this is killed.
-fn hold(protocol: Protocol, address: SocketAddr, count: u64) -> Result<(), Failure> {
-    let call = match protocol {
-        Protocol::TtHeader => call_over_ttheader,
-        Protocol::Grpc => call_over_grpc,
+/// The other process: connections with one call on each, or open streams, held until this is killed.
+fn hold(protocol: Protocol, address: SocketAddr, count: u64, streams: u64) -> Result<(), Failure> {
+    let call = |stream: &mut TcpStream| match protocol {
+        Protocol::TtHeader => call_over_ttheader(stream),
+        Protocol::Grpc => call_over_grpc(stream),
+        Protocol::TtStream => stream_over_ttheader(stream, streams),
     };
     rlimit::increase_nofile_limit(count + FILES)?;
     let mut held = Vec::new();
@@ -290,6 +313,52 @@ fn call_over_grpc(stream: &mut TcpStream) -> Result<(), Failure> {
     }
 }
 
+/// Opens streams and waits for the echo of a message on each; without any, does so on one that is then ended.
+fn stream_over_ttheader(stream: &mut TcpStream, streams: u64) -> Result<(), Failure> {
+    let now = Instant::ZERO;
+    let mut connection = ttstream::Connection::client(Arc::default(), now);
+    let request = ttstream::Request::new("Lines", "talk", MethodKind::BidirectionalStreaming);
+    let line = lines::Line {
+        text: Text::from("x".repeat(PAYLOAD)),
+    };
+    let mut open = Vec::new();
+    for _ in 0..streams.max(1) {
+        let id = connection.open(now, &request).map_err(|error| format!("{error:?}"))?;
+        let mut sender = connection.sender(id)?;
+        sender.send(&line).map_err(|error| format!("{error:?}"))?;
+        if streams == 0 {
+            sender.finish().map_err(|error| format!("{error:?}"))?;
+        }
+        open.push(id);
+    }
+    let (mut input, mut out) = (BytesMut::new(), Transmit::new());
+    loop {
+        open.retain(|&id| {
+            loop {
+                match connection.receiver(id).map(ttstream::Receiver::pull) {
+                    Ok(ttstream::Pull::Message(_)) if streams == 0 => {}
+                    Ok(ttstream::Pull::Empty) => return true,
+                    _ => return false,
+                }
+            }
+        });
+        while connection.poll_event().is_some() {}
+        while connection.poll_transmit(now, &mut out) {
+            stream.write_all(&out.to_vec())?;
+            out.advance(out.len());
+        }
+        if open.is_empty() {
+            break;
+        }
+        read(stream, &mut input)?;
+        connection.receive(now, &mut input);
+    }
+    match connection.close_reason() {
+        None => Ok(()),
+        Some(reason) => Err(format!("the connection ended with {reason:?}").into()),
+    }
+}
+
 fn read(stream: &mut TcpStream, input: &mut BytesMut) -> Result<(), Failure> {
     let mut bytes = [0; 4096];
     match stream.read(&mut bytes)? {
@@ -306,6 +375,8 @@ const CONNECTIONS: u64 = 10_000;
 const PAYLOAD: usize = 256;
 /// Connections before counting.
 const WARM_UP: u64 = 200;
+/// Streams on each connection that has some.
+const STREAMS: u64 = 100;
 /// Open files besides the connections.
 const FILES: u64 = 64;
 /// Until a connection counts as idle: longer than the server waits before it gives memory back.

@@ -1,12 +1,17 @@
-//! Both services on kitewire: the echo service over TTHeader and framed Thrift, the chat service over gRPC, one port.
+//! The services on kitewire, one port: echo over TTHeader and framed Thrift, chat over gRPC, lines on streams over
+//! TTHeader or gRPC.
 
 use std::process::ExitCode;
 
 use bench_load::{Caller, ClientArgs, Exchange, Failure, Mode, ServerArgs};
 use kitewire::thrift::Text;
-use kitewire::{Address, BidiStream, Client, GrpcOptions, PoolOptions, Server, Tokio, Transport};
-use kitewire_benches::chat::{ChatClient, ChatServer, Chatting, Line};
+use kitewire::{
+    Address, BidiStream, Client, GrpcOptions, PoolOptions, Server, StreamCall, StreamPool, StreamTransport, Tokio,
+    Transport, TtStreamOptions,
+};
+use kitewire_benches::chat::{self, ChatClient, ChatServer, Chatting};
 use kitewire_benches::echo::{EchoClient, EchoServer, Echoing};
+use kitewire_benches::lines::{self, LinesClient, LinesServer, Talking};
 
 fn main() -> ExitCode {
     bench_load::run(serve, load)
@@ -16,6 +21,7 @@ async fn serve(args: ServerArgs) -> Result<(), Failure> {
     let bound = Server::new(Tokio)
         .register(EchoServer::new(Echoing))
         .register(ChatServer::new(Chatting))
+        .register(LinesServer::new(Talking))
         .bind(args.addr)
         .await?;
     match bound.local_addr()? {
@@ -28,16 +34,32 @@ async fn serve(args: ServerArgs) -> Result<(), Failure> {
 
 async fn load(args: ClientArgs) -> Result<(), Failure> {
     let builder = Client::to(args.addr).transport(Transport::TtHeaderFramed);
+    let one = GrpcOptions::default().connections(1);
     match args.mode {
         Mode::PingPong => {
             let pool = PoolOptions::default().max_idle_per_address(args.concurrency);
             echo(&args, builder.pooled(pool).build(Tokio)?).await
         }
         Mode::Mux => echo(&args, builder.multiplexed(1).build(Tokio)?).await,
-        Mode::Unary | Mode::Bidi => {
-            let one = GrpcOptions::default().connections(1);
+        Mode::Unary => {
             let client = builder.transport(Transport::Grpc).grpc(one).build(Tokio)?;
-            chat(&args, ChatClient::new(client)).await
+            say(&args, &ChatClient::new(client)).await
+        }
+        Mode::Bidi => {
+            let client = ChatClient::new(builder.grpc(one).build(Tokio)?);
+            let text = "x".repeat(args.payload);
+            talk(&args, || client.talk(), chat::Line { text }).await
+        }
+        Mode::TtStream | Mode::ThriftBidi => {
+            let transport = match args.mode {
+                Mode::TtStream => StreamTransport::TtHeader,
+                _ => StreamTransport::Grpc,
+            };
+            let alone = TtStreamOptions::default().pool(StreamPool::Multiplexed { connections: 1 });
+            let builder = builder.stream_transport(transport).tt_streams(alone).grpc(one);
+            let client = LinesClient::new(builder.build(Tokio)?);
+            let text = Text::from("x".repeat(args.payload));
+            talk(&args, || client.talk(), lines::Line { text }).await
         }
     }
 }
@@ -54,17 +76,22 @@ async fn echo(args: &ClientArgs, client: Client) -> Result<(), Failure> {
     bench_load::drive(args, callers).await
 }
 
-async fn chat(args: &ClientArgs, client: ChatClient) -> Result<(), Failure> {
-    let text = "x".repeat(args.payload);
-    if args.mode == Mode::Bidi {
-        let mut streams = Vec::new();
-        for _ in 0..args.concurrency {
-            let stream = client.talk().await?;
-            let text = text.clone();
-            streams.push(Talk { stream, text });
-        }
-        return bench_load::drive_streams(args, streams).await;
+async fn talk<'a, L: Line>(
+    args: &ClientArgs,
+    open: impl Fn() -> StreamCall<'a, BidiStream<L, L>>,
+    line: L,
+) -> Result<(), Failure> {
+    let mut streams = Vec::new();
+    for _ in 0..args.concurrency {
+        let stream = open().await?;
+        let line = line.clone();
+        streams.push(Talk { stream, line });
     }
+    bench_load::drive_streams(args, streams).await
+}
+
+async fn say(args: &ClientArgs, client: &ChatClient) -> Result<(), Failure> {
+    let text = "x".repeat(args.payload);
     let callers = (0..args.concurrency)
         .map(|_| Say {
             client: client.clone(),
@@ -94,25 +121,41 @@ struct Say {
 impl Caller for Say {
     async fn call(&mut self) -> Result<(), Failure> {
         let text = self.text.clone();
-        let answer = self.client.say(Line { text }).await?;
+        let answer = self.client.say(chat::Line { text }).await?;
         check(answer.text.len(), self.text.len())
     }
 }
 
-struct Talk {
-    stream: BidiStream<Line, Line>,
-    text: String,
+/// A message of either service.
+trait Line: Clone + Send + Sync + 'static {
+    fn len(&self) -> usize;
 }
 
-impl Exchange for Talk {
+impl Line for chat::Line {
+    fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl Line for lines::Line {
+    fn len(&self) -> usize {
+        self.text.as_bytes().len()
+    }
+}
+
+struct Talk<L> {
+    stream: BidiStream<L, L>,
+    line: L,
+}
+
+impl<L: Line> Exchange for Talk<L> {
     async fn send(&mut self) -> Result<(), Failure> {
-        let text = self.text.clone();
-        Ok(self.stream.send(Line { text }).await?)
+        Ok(self.stream.send(self.line.clone()).await?)
     }
 
     async fn receive(&mut self) -> Result<(), Failure> {
         let answer = self.stream.recv().await?.ok_or("the stream has ended")?;
-        check(answer.text.len(), self.text.len())
+        check(answer.len(), self.line.len())
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::options::Window;
 use crate::Failure;
 use crate::cases::Case;
-use crate::peers::Program;
+use crate::peers::{Peer, Program};
 use crate::process::{Core, Running, cpu_time, cpu_time_in_ticks, pinned};
 
 /// What a run showed.
@@ -32,10 +32,10 @@ pub struct Sample {
 /// # Errors
 /// When a process fails or hangs.
 pub fn measure(program: &Program, case: Case, window: Window) -> Result<Sample, Failure> {
-    let server = start_server(pinned(&program.path, Core::Server), case)?;
+    let server = start_server(pinned(&program.path, Core::Server), program.peer.mode(case))?;
     let address = server.address(START)?;
     let mut client = pinned(&program.path, Core::Client);
-    add_load(&mut client, address, case)
+    add_load(&mut client, address, program.peer, case)
         .args(["--warmup-ms", &window.warmup.as_millis().to_string()])
         .args(["--duration-ms", &window.duration.as_millis().to_string()]);
     let client = Running::start(client)?;
@@ -99,10 +99,10 @@ pub fn observe(
             pinned(&program.path, core)
         }
     };
-    let server = start_server(command(Side::Server, Core::Server), case)?;
+    let server = start_server(command(Side::Server, Core::Server), program.peer.mode(case))?;
     let address = server.address(SLOW)?;
     let mut client = command(Side::Client, Core::Client);
-    add_load(&mut client, address, case).args(["--calls", &calls.to_string()]);
+    add_load(&mut client, address, program.peer, case).args(["--calls", &calls.to_string()]);
     let client = Running::start(client)?;
     client.line(SLOW)?;
     client.line(SLOW)?;
@@ -112,17 +112,17 @@ pub fn observe(
     }
 }
 
-fn start_server(mut command: Command, case: Case) -> Result<Running, Failure> {
+fn start_server(mut command: Command, mode: &str) -> Result<Running, Failure> {
     command
-        .args(["server", "--addr", "127.0.0.1:0", "--mode", case.mode])
+        .args(["server", "--addr", "127.0.0.1:0", "--mode", mode])
         .env("GOMAXPROCS", "1");
     Running::start(command)
 }
 
 /// Adds what a client has to know of a case.
-fn add_load(client: &mut Command, address: SocketAddr, case: Case) -> &mut Command {
+fn add_load(client: &mut Command, address: SocketAddr, peer: Peer, case: Case) -> &mut Command {
     client
-        .args(["client", "--addr", &address.to_string(), "--mode", case.mode])
+        .args(["client", "--addr", &address.to_string(), "--mode", peer.mode(case)])
         .args(["--concurrency", &case.concurrency.to_string()])
         .args(["--depth", &case.depth.to_string()])
         .args(["--payload", &case.payload.to_string()])

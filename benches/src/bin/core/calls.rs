@@ -1,47 +1,20 @@
-//! `core`: what one ping-pong call costs in the core alone, in instructions and allocations.
-//!
-//! Without arguments it prints the report. `core loop CASE --iterations N` is the part that it runs under callgrind.
-
-use std::alloc::System;
-use std::process::{Command, ExitCode};
+//! Ping-pong calls, the server's end alone.
 
 use kitewire_benches::Failure;
-use kitewire_benches::aims::{Bound, CORE_ALLOCATIONS, CORE_INSTRUCTIONS};
-use kitewire_benches::callgrind::{self, Counts};
+use kitewire_benches::aims::{CORE_ALLOCATIONS, CORE_INSTRUCTIONS};
+use kitewire_benches::callgrind;
 use kitewire_benches::engine::{Engine, Head};
 use kitewire_benches::process::Core;
 use kitewire_benches::summary::Thousands;
 use kitewire_benches::tools::VALGRIND;
 use kitewire_proto::thrift::Text;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use super::{allocations, count, print_aim};
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match words[..] {
-        [] => report(),
-        ["loop", name, "--iterations", count] => repeat(name, count),
-        _ => Err("core, or core loop CASE --iterations N".into()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn report() -> Result<(), Failure> {
+pub(super) fn report() -> Result<(), Failure> {
     println!("The core alone, one call: receive, dispatch, decode the arguments, encode the answer, take it out");
     println!("(TTHeader and framed Thrift; what puts the request into the buffer is not counted)\n");
     println!("{:<52} {:>13} {:>12}", "", "instructions", "allocations");
-    if !VALGRIND.is_present() {
-        println!("No instructions: {}.", VALGRIND.missing());
-    }
     for case in CASES.iter().filter(|case| !case.title.is_empty()) {
         let allocations = case.allocations()?;
         let instructions = if VALGRIND.is_present() {
@@ -61,16 +34,10 @@ fn report() -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_aim(what: &str, aim: Bound, value: f64) {
-    println!("    aim: {what} {aim}: {}", aim.verdict(value));
-}
-
-fn repeat(name: &str, count: &str) -> Result<(), Failure> {
-    let case = CASES
-        .iter()
-        .find(|case| case.name == name)
-        .ok_or_else(|| format!("no case {name}"))?;
-    (case.run)(case, count.parse()?)
+/// Runs a case; `None` when there is none of this name.
+pub(super) fn repeat(name: &str, iterations: u64) -> Option<Result<(), Failure>> {
+    let case = CASES.iter().find(|case| case.name == name)?;
+    Some((case.run)(case, iterations))
 }
 
 struct Case {
@@ -95,14 +62,8 @@ impl Case {
     }
 
     fn allocations(&self) -> Result<f64, Failure> {
-        let count = |iterations| -> Result<usize, Failure> {
-            let region = Region::new(ALLOCATOR);
-            (self.run)(self, iterations)?;
-            let change = region.change();
-            Ok(change.allocations + change.reallocations)
-        };
-        let (short, long) = (count(ITERATIONS)?, count(2 * ITERATIONS)?);
-        Ok((long as f64 - short as f64) / ITERATIONS as f64)
+        let count = |iterations| allocations(|| (self.run)(self, iterations));
+        Ok((count(2 * ITERATIONS)? - count(ITERATIONS)?) / ITERATIONS as f64)
     }
 
     fn instructions(&self) -> Result<f64, Failure> {
@@ -120,17 +81,10 @@ fn feed(case: &Case, iterations: u64) -> Result<(), Failure> {
 }
 
 fn per_call(name: &str) -> Result<f64, Failure> {
-    let count = |iterations: u64| -> Result<Counts, Failure> {
-        let record = callgrind::record_file(&format!("core.{name}.{iterations}"));
-        let mut command: Command = callgrind::command(std::env::current_exe()?, Core::Free, &record);
-        let status = command
-            .args(["loop", name, "--iterations", &iterations.to_string()])
-            .status()?;
-        if status.success() {
-            callgrind::read(&record)
-        } else {
-            Err(format!("callgrind ended with {status}").into())
-        }
+    let count = |iterations| {
+        count(name, iterations, |program, record| {
+            callgrind::command(program, Core::Free, record)
+        })
     };
     Ok(callgrind::per_call(count(ITERATIONS)?, count(2 * ITERATIONS)?, ITERATIONS).instructions)
 }
