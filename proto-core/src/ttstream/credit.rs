@@ -12,7 +12,8 @@ use crate::http2::Role;
 use crate::time::Instant;
 use crate::wire::ttstream::FlowSettings;
 
-/// The credit of a connection, in both directions.
+/// The credit of a connection, in both directions. Charges are counted from its beginning: it ends long before a u64 is
+/// used up.
 #[derive(Debug)]
 pub(super) struct Credit {
     pub(super) agreement: Agreement,
@@ -166,7 +167,7 @@ impl Credit {
 
     #[inline]
     pub(super) fn note_sent(&mut self, charge: u32) {
-        self.sent = self.sent.saturating_add(charge.into());
+        self.sent = self.sent.wrapping_add(charge.into());
         if self.sent >= self.limit && self.agreement == Agreement::Offered && self.wait == Wait::No {
             self.wait = Wait::Due;
         }
@@ -176,13 +177,13 @@ impl Credit {
     #[inline]
     pub(super) const fn receive(&mut self, charge: u32) -> bool {
         let over = self.enforced && self.received >= self.granted;
-        self.received = self.received.saturating_add(charge as u64);
+        self.received = self.received.wrapping_add(charge as u64);
         over
     }
 
     #[inline]
     pub(super) const fn take(&mut self, charge: u64) {
-        self.taken = self.taken.saturating_add(charge);
+        self.taken = self.taken.wrapping_add(charge);
     }
 
     /// How far the peer may be told that it may go, if that is worth a frame: when it is half a window, and for what little

@@ -71,8 +71,9 @@ impl Inbox {
     /// Its bytes.
     #[inline]
     pub(super) fn bytes(&self, front: Front) -> &[u8] {
-        let start = self.read.saturating_add(PREFIX);
-        let end = start.saturating_add(front.length as usize);
+        // Offsets in a block.
+        let start = self.read.wrapping_add(PREFIX);
+        let end = start.wrapping_add(front.length as usize);
         match front.length {
             LARGE => self.large.front().map_or(&[], |bytes| &**bytes),
             _ => self.first.get(start..end).unwrap_or(&[]),
@@ -87,9 +88,9 @@ impl Inbox {
                 self.large.pop_front();
                 PREFIX
             }
-            length => PREFIX.saturating_add(length as usize),
+            length => PREFIX.wrapping_add(length as usize),
         };
-        self.read = self.read.saturating_add(step);
+        self.read = self.read.wrapping_add(step);
         if self.read >= self.first.len() {
             self.next_block(spares);
         }
@@ -127,7 +128,7 @@ impl Inbox {
     /// A block with room for `n` bytes.
     #[inline]
     fn room(&mut self, n: usize, spares: &mut Spares) -> &mut Vec<u8> {
-        if self.more.is_empty() && self.first.capacity().saturating_sub(self.first.len()) >= n {
+        if self.more.is_empty() && self.first.capacity().wrapping_sub(self.first.len()) >= n {
             return &mut self.first;
         }
         let last = self.more.back().unwrap_or(&self.first);

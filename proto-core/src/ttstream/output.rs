@@ -133,7 +133,7 @@ impl Queues {
     /// A message was written to `data`.
     #[inline]
     pub(super) fn note_data(&mut self, stream: &mut Stream, bytes: usize) {
-        self.put = self.put.saturating_add(bytes as u64);
+        self.put = self.put.wrapping_add(bytes as u64);
         stream.queued_to = self.put;
     }
 

@@ -123,7 +123,7 @@ impl Connection {
             self.credit.take(charge.into());
             return self.fail(CloseReason::LimitReached("flow control: connection limit exceeded"));
         }
-        let key = self.streams.find(frame.id);
+        let key = self.streams.find(frame.id());
         let found = key.and_then(|key| self.streams.at_mut(key));
         let taken = |stream: &&mut Stream| receiving(stream.receiving, Arrival::Data).ttheader == Verdict::Taken;
         let Some(stream) = found.filter(taken) else {
@@ -132,19 +132,19 @@ impl Connection {
         };
         if self.credit.is_enforced() && stream.received >= stream.granted {
             self.credit.take(charge.into());
-            return self.overflow(frame.id, "flow control: stream limit exceeded");
+            return self.overflow(frame.id(), "flow control: stream limit exceeded");
         }
-        stream.received = stream.received.saturating_add(charge.into());
+        stream.received = stream.received.wrapping_add(charge.into());
         if stream.flags.is_unread {
             stream.note_taken(charge.into(), &mut self.updates);
             return self.credit.take(charge.into());
         }
         put(&mut stream.inbox, charge, &mut self.spares);
         if std::mem::take(&mut stream.flags.wants_readable) {
-            self.events.push_back(Event::Readable { id: frame.id });
+            self.events.push_back(Event::Readable { id: frame.id() });
         } else if let Phase::Collecting { .. } = stream.phase {
             stream.phase = Phase::Open;
-            self.events.push_back(Event::Opened { id: frame.id });
+            self.events.push_back(Event::Opened { id: frame.id() });
         }
         self.check_stall(now);
     }

@@ -1,6 +1,8 @@
 //! The sending half of a stream.
 
-use super::streams::Phase;
+use super::credit::Credit;
+use super::output::Queues;
+use super::streams::{Phase, Stream};
 use super::{Connection, SendError, Strings};
 use crate::error::EncodeError;
 use crate::http2::Role;
@@ -65,41 +67,29 @@ impl<'a> Sender<'a> {
 impl Connection {
     #[inline]
     fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
-        let ready = self.streams.at(key).is_some_and(|stream| {
-            stream.phase == Phase::Open && stream.sending == Sending::Body && self.may_send(stream)
-        });
-        if !ready {
-            self.prepare(key)?;
+        if let Some(stream) = self.streams.at_mut(key)
+            && stream.phase == Phase::Open
+            && stream.sending == Sending::Body
+            && stream.sent < stream.limit
+            && self.credit.may_send()
+            && self.queues.data.len() < self.config.send_buffer
+        {
+            return stream.write(message, self.config.max_message, &mut self.queues, &mut self.credit);
         }
-        let Some(stream) = self.streams.at_mut(key) else {
-            return Err(SendError::Over);
-        };
-        let out = &mut self.queues.data;
-        let start = stream.prefix.begin_data(out);
-        message.encode_body(out);
-        let bytes = out.since(start);
-        let length = bytes.saturating_sub(stream.prefix.len());
-        let limit = self.config.max_message;
-        if let Some(error) = out.take_error() {
-            out.rollback(start);
-            return Err(SendError::Encode(error));
+        self.send_first(key, message)
+    }
+
+    /// The same where something is to be done before, or nothing can be sent.
+    #[cold]
+    fn send_first(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
+        self.prepare(key)?;
+        match self.streams.at_mut(key) {
+            Some(stream) => stream.write(message, self.config.max_message, &mut self.queues, &mut self.credit),
+            None => Err(SendError::Over),
         }
-        let charge = match u32::try_from(length) {
-            Ok(length) if length <= limit => length.saturating_add(FRAME_CHARGE),
-            _ => {
-                out.rollback(start);
-                return Err(SendError::TooLarge { length, limit });
-            }
-        };
-        FramePrefix::end(out, start);
-        stream.sent = stream.sent.saturating_add(charge.into());
-        self.queues.note_data(stream, bytes);
-        self.credit.note_sent(charge);
-        Ok(())
     }
 
     /// Sees whether a message can be sent by all means, and sends the header if that is still to be done.
-    #[cold]
     fn prepare(&mut self, key: Key) -> Result<(), SendError> {
         let Some(stream) = self.streams.at(key).filter(|stream| stream.phase != Phase::Ended) else {
             return Err(SendError::Over);
@@ -174,6 +164,40 @@ impl Connection {
             Consequence::Closed => Err(SendError::Over),
             _ => Err(SendError::Finished),
         }
+    }
+}
+
+impl Stream {
+    /// Writes a data frame.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        message: &dyn EncodeBody,
+        limit: u32,
+        queues: &mut Queues,
+        credit: &mut Credit,
+    ) -> Result<(), SendError> {
+        let out = &mut queues.data;
+        let start = self.prefix.begin_data(out);
+        message.encode_body(out);
+        let bytes = out.since(start);
+        let length = bytes.saturating_sub(self.prefix.len());
+        if let Some(error) = out.take_error() {
+            out.rollback(start);
+            return Err(SendError::Encode(error));
+        }
+        let charge = match u32::try_from(length) {
+            Ok(length) if length <= limit => length.saturating_add(FRAME_CHARGE),
+            _ => {
+                out.rollback(start);
+                return Err(SendError::TooLarge { length, limit });
+            }
+        };
+        FramePrefix::end_of(out, start, bytes);
+        self.sent = self.sent.wrapping_add(charge.into());
+        queues.note_data(self, bytes);
+        credit.note_sent(charge);
+        Ok(())
     }
 }
 

@@ -150,7 +150,7 @@ impl Stream {
     /// Messages of this charge were taken.
     #[inline]
     pub(super) fn note_taken(&mut self, charge: u64, updates: &mut Vec<StreamId>) {
-        self.taken = self.taken.saturating_add(charge);
+        self.taken = self.taken.wrapping_add(charge);
         self.flags.has_taken = true;
         if self.taken >= self.tell_at && !self.flags.has_update && !self.receiving.is_over() {
             self.flags.has_update = true;

@@ -3,15 +3,13 @@
 use super::{FRAME_CHARGE, Frame, FrameType, StreamId};
 use crate::wire::ttheader::Header;
 
-/// A data frame.
+/// A data frame that is all there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DataFrame {
-    /// The stream.
-    pub id: StreamId,
-    /// `LENGTH`.
-    pub length: u32,
-    /// Offset of the payload.
-    pub payload_start: u32,
+    id: StreamId,
+    /// Where its payload starts, and how long that is.
+    payload_start: u32,
+    payload_len: u32,
 }
 
 /// The head of the last data frame. A peer sends the same on every message but for `LENGTH` and the stream, so that most
@@ -59,15 +57,13 @@ impl KnownHead {
             return None;
         }
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
-        let payload = length.checked_sub(u32::from(self.len).saturating_sub(4))?;
-        if payload > max_message || input.len() < (length as usize).saturating_add(4) {
-            return None;
-        }
-        Some(DataFrame {
+        let payload_len = length.checked_sub(u32::from(self.len).saturating_sub(LENGTH_SIZE))?;
+        let frame = DataFrame {
             id: StreamId::new(i32::from_be_bytes([s0, s1, s2, s3])),
-            length,
             payload_start: u32::from(self.len),
-        })
+            payload_len,
+        };
+        (payload_len <= max_message && input.len() >= frame.frame_len()).then_some(frame)
     }
 }
 
@@ -77,23 +73,32 @@ impl DataFrame {
     pub const fn of(header: &Header) -> Self {
         Self {
             id: StreamId::new(header.sequence.0),
-            length: header.length,
             payload_start: header.payload_start,
+            payload_len: header
+                .length
+                .saturating_sub(header.payload_start.saturating_sub(LENGTH_SIZE)),
         }
+    }
+
+    /// The stream.
+    #[must_use]
+    #[inline]
+    pub const fn id(&self) -> StreamId {
+        self.id
     }
 
     /// Bytes of the whole frame.
     #[must_use]
     #[inline]
     pub const fn frame_len(&self) -> usize {
-        (self.length as usize).saturating_add(4)
+        (self.payload_start as usize).saturating_add(self.payload_len as usize)
     }
 
     /// Bytes of the payload.
     #[must_use]
     #[inline]
     pub const fn payload_len(&self) -> usize {
-        self.frame_len().saturating_sub(self.payload_start as usize)
+        self.payload_len as usize
     }
 
     /// Its payload, in the bytes that it was read from.
@@ -107,8 +112,7 @@ impl DataFrame {
     #[must_use]
     #[inline]
     pub const fn charge(&self) -> u32 {
-        let head = self.payload_start.saturating_sub(4);
-        self.length.saturating_sub(head).saturating_add(FRAME_CHARGE)
+        self.payload_len.saturating_add(FRAME_CHARGE)
     }
 }
 
@@ -116,3 +120,5 @@ impl DataFrame {
 const FIXED: usize = 12;
 /// Longest head that is remembered.
 const MAX: usize = 96;
+/// Bytes of `LENGTH`, which do not count in it.
+const LENGTH_SIZE: u32 = 4;

@@ -44,12 +44,18 @@ impl FramePrefix {
         start
     }
 
-    /// Fills in the `LENGTH` of the frame that began at `start`. Returns it.
+    /// Fills in the `LENGTH` of the frame that began at `start`.
     #[inline]
-    pub fn end(out: &mut Output, start: Mark) -> u32 {
-        let length = u32::try_from(out.since(start).saturating_sub(4)).unwrap_or(u32::MAX);
+    pub fn end(out: &mut Output, start: Mark) {
+        let bytes = out.since(start);
+        Self::end_of(out, start, bytes);
+    }
+
+    /// The same for a frame that is known to have so many bytes.
+    #[inline]
+    pub fn end_of(out: &mut Output, start: Mark, bytes: usize) {
+        let length = u32::try_from(bytes.saturating_sub(4)).unwrap_or(u32::MAX);
         out.patch_u32(start, length);
-        length
     }
 
     /// Bytes of a frame in front of its payload.
