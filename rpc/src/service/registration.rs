@@ -102,8 +102,8 @@ pub trait UnknownHandler: Send + Sync + 'static {
     /// Handles one request.
     fn handle(&self, call: &Call, body: Bytes) -> impl Future<Output = Result<Bytes, Error>> + Send;
 
-    /// Handles one call over gRPC, of which nobody knows how many messages flow either way. As given, it takes one
-    /// message, hands it to [`Self::handle`], and sends the answer: right for unary methods.
+    /// Handles one call over gRPC, or one stream over TTHeader, of which nobody knows how many messages flow either way. As
+    /// given, it takes one message, hands it to [`Self::handle`], and sends the answer: right for unary methods over gRPC.
     fn handle_stream(
         &self,
         call: &Call,
