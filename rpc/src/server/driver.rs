@@ -29,11 +29,10 @@ pub(crate) struct Driver<R: Runtime> {
 }
 
 /// What the connection speaks.
-#[expect(clippy::large_enum_variant, reason = "connections of the large kind are the many")]
 enum Speaks {
     /// Also as long as nothing is known: this engine waits for the bytes that tell, within its deadline, and refuses
     /// what nobody speaks.
-    PingPong(Serving),
+    PingPong(Box<Serving>),
     /// HTTP/1.
     Http(Box<HttpServing>),
     /// HTTP/2, or streams over TTHeader.
@@ -106,7 +105,7 @@ impl<R: Runtime> Driver<R> {
         let connection = ServerConnection::new(Arc::clone(&server.services), Arc::clone(&server.config), now);
         let alarm = Alarm::new(runtime.timer());
         Self {
-            speaks: Speaks::PingPong(Serving::new(connection, Arc::clone(&link))),
+            speaks: Speaks::PingPong(Box::new(Serving::new(connection, Arc::clone(&link)))),
             line: Line {
                 runtime,
                 io,
@@ -351,7 +350,7 @@ impl<R: Runtime> Future for Driver<R> {
         }
         loop {
             let turn = match &mut this.speaks {
-                Speaks::PingPong(serving) => this.line.turn(serving, cx),
+                Speaks::PingPong(serving) => this.line.turn(&mut **serving, cx),
                 Speaks::Http(serving) => this.line.turn(&mut **serving, cx),
                 Speaks::Streams(serving) => this.line.turn(&mut **serving, cx),
             };
