@@ -28,9 +28,9 @@ pub(crate) fn run() -> Done {
         ]))
     });
     suite::add(&mut steps, FUZZ_SECONDS);
-    for example in ["multi_service", "streaming"] {
+    for example in ["multi_service", "streaming", "streaming -- --transport ttheader"] {
         steps.step(&format!("example {example}"), &[], || {
-            run_command(cargo().args(["run", "--release", "--example", example]))
+            run_command(cargo().args(["run", "--release", "--example"]).args(example.split(' ')))
         });
     }
     steps.step("clean tree", &[], || {
