@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kitewire_proto::grpc::{Config, Connection, Event, OpenError, Pull, Request, SendError, StreamId};
 use kitewire_proto::http::{Fields, RequestId, Response, ServerEvent};
 use kitewire_proto::http2::Role;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::{Code, Outcome, Status};
-use kitewire_proto::{BusinessStatus, Demand, Disconnect, Instant, MetaInfo, Shutdown, Switch, Transmit};
+use kitewire_proto::{BusinessStatus, MetaInfo, Switch};
 
-use super::choices::Choices;
+use super::driven::{Driven, Odds, Turn};
 use super::grpc_script::METHODS;
 use super::grpc_server::KINDS;
 use super::http2_output::StrictReader;
@@ -20,21 +20,13 @@ use super::http2_output::StrictReader;
 /// A connection and what is known about it.
 #[derive(Debug)]
 pub(super) struct Chaos {
-    connection: Connection,
+    driven: Driven<Connection, StrictReader>,
     config: Arc<Config>,
-    choices: Choices,
-    now: Instant,
-    input: BytesMut,
-    out: Transmit,
-    reader: StrictReader,
     /// Calls that the application has, until it releases them.
     calls: BTreeMap<StreamId, Known>,
     /// Plain requests that wait for an answer.
     requests: Vec<RequestId>,
     closed: bool,
-    longest_piece: usize,
-    /// Header sections of the application that may be unsent.
-    own: usize,
 }
 
 /// What is known of a call.
@@ -55,18 +47,11 @@ impl Chaos {
             Role::Client => StrictReader::of_client(),
         };
         Self {
-            connection,
+            driven: Driven::new(connection, reader, seed, ODDS),
             config: Arc::clone(config),
-            choices: Choices::new(seed),
-            now: Instant::ZERO,
-            input: BytesMut::new(),
-            out: Transmit::new(),
-            reader,
             calls: BTreeMap::new(),
             requests: Vec::new(),
             closed: false,
-            longest_piece: 0,
-            own: 0,
         }
     }
 
@@ -75,48 +60,23 @@ impl Chaos {
         (0..calls).for_each(|_| self.open());
         let mut rest = stream;
         for _ in 0..stream.len().min(2_000) + 50 {
-            match self.choices.below(12) {
-                0..4 => rest = self.feed(rest),
-                4..8 => self.act(),
-                8..10 => self.transmit(),
-                10 => self.pass_time(),
-                _ => self.stop_sometimes(),
+            if self.driven.step(&mut rest) == Turn::Application {
+                self.act();
             }
             self.check();
         }
         self.finish();
     }
 
-    fn feed<'a>(&mut self, stream: &'a [u8]) -> &'a [u8] {
-        let mut rest = stream;
-        match self.connection.read_demand() {
-            Demand::Read if rest.is_empty() => {
-                if self.choices.below(10) == 0 {
-                    self.connection.handle_disconnect(self.now, Disconnect::ReadEnd);
-                }
-            }
-            Demand::Read => {
-                let (piece, later) = rest.split_at(self.choices.piece(rest.len()));
-                rest = later;
-                self.longest_piece = self.longest_piece.max(piece.len());
-                self.input.extend_from_slice(piece);
-                self.connection.receive(self.now, &mut self.input);
-            }
-            Demand::Receive => self.connection.receive(self.now, &mut self.input),
-            Demand::Pause | Demand::Stop => {}
-        }
-        rest
-    }
-
     /// Something that an application does.
     fn act(&mut self) {
         self.events();
         self.answer_request();
-        let at = self.choices.below(self.calls.len());
+        let at = self.driven.choices.below(self.calls.len());
         let Some(id) = self.calls.keys().nth(at).copied() else {
             return self.open();
         };
-        match (self.choices.below(16), self.connection.role()) {
+        match (self.driven.choices.below(16), self.driven.connection.role()) {
             (0..6, _) => self.pull(id),
             (6..9, _) => self.send(id),
             (9, Role::Server) => self.send_header(id),
@@ -129,38 +89,38 @@ impl Chaos {
     }
 
     fn open(&mut self) {
-        let at = self.choices.below(KINDS.len());
+        let at = self.driven.choices.below(KINDS.len());
         let (metadata, mut meta) = (self.metadata(), MetaInfo::new());
         meta.set_transient("KEY", "value");
         let mut request = Request::new("wire", "Wire", METHODS[at], Codec::Thrift, KINDS[at]);
         request.metadata = &metadata;
         request.meta = &meta;
-        if self.choices.below(3) == 0 {
-            request.deadline = Some(self.now + Duration::from_millis(self.choices.piece(5000) as u64));
+        if self.driven.choices.below(3) == 0 {
+            request.deadline = Some(self.driven.now + Duration::from_millis(self.driven.choices.piece(5000) as u64));
         }
-        if self.choices.below(3) == 0 {
+        if self.driven.choices.below(3) == 0 {
             request.gzip = Switch::On;
         }
-        match self.connection.open(self.now, &request) {
+        match self.driven.connection.open(self.driven.now, &request) {
             Ok(id) => {
-                assert_eq!(self.connection.role(), Role::Client);
+                assert_eq!(self.driven.connection.role(), Role::Client);
                 assert!(
                     self.calls.insert(id, Known::default()).is_none(),
                     "{id} is opened twice"
                 );
-                self.own += metadata.size() + SECTION;
+                self.driven.own += metadata.size() + SECTION;
             }
-            Err(OpenError::NotClient) => assert_eq!(self.connection.role(), Role::Server),
-            Err(OpenError::Closed) => assert!(self.connection.close_reason().is_some()),
+            Err(OpenError::NotClient) => assert_eq!(self.driven.connection.role(), Role::Server),
+            Err(OpenError::Closed) => assert!(self.driven.connection.close_reason().is_some()),
             Err(_) => {}
         }
     }
 
     fn pull(&mut self, id: StreamId) {
-        let pulled = match self.connection.receiver(id).expect("not released").pull() {
+        let pulled = match self.driven.connection.receiver(id).expect("not released").pull() {
             Pull::Message(message) => {
                 assert!(message.bytes().len() <= self.config.max_received_message as usize);
-                match self.choices.below(2) {
+                match self.driven.choices.below(2) {
                     0 => drop(message),
                     _ => drop(message.to_bytes()),
                 }
@@ -172,15 +132,15 @@ impl Chaos {
         };
         let known = self.calls.get_mut(&id).expect("the application has it");
         // A handler that has the whole request may still lose its caller.
-        let lost = (known.last, pulled, self.connection.role()) == (Some("end"), Some("failed"), Role::Server);
+        let lost = (known.last, pulled, self.driven.connection.role()) == (Some("end"), Some("failed"), Role::Server);
         assert!(
             known.last.is_none() || known.last == pulled || lost,
             "{:?}, then {pulled:?}",
             known.last
         );
         known.last = pulled;
-        let outcome = self.connection.outcome(id);
-        match (pulled, self.connection.role()) {
+        let outcome = self.driven.connection.outcome(id);
+        match (pulled, self.driven.connection.role()) {
             (Some("failed"), _) => assert_ne!(outcome.expect("it tells why").status.code, Code::OK),
             (Some("end"), Role::Client) => assert_eq!(outcome.expect("it is over").status.code, Code::OK),
             _ => {}
@@ -188,20 +148,20 @@ impl Chaos {
     }
 
     fn send(&mut self, id: StreamId) {
-        let length = match self.choices.below(8) {
+        let length = match self.driven.choices.below(8) {
             0 => 0,
             1 => MESSAGE,
-            _ => self.choices.below(300),
+            _ => self.driven.choices.below(300),
         };
         let message = Bytes::from(vec![b'm'; length]);
-        let mut sender = self.connection.sender(id).expect("not released");
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         let room = sender.capacity();
         match sender.send(&message) {
             Err(SendError::Full) => assert_eq!(room, 0, "full with room for {room}"),
             Err(SendError::TooLarge { .. }) => assert!(length > self.config.max_sent_message as usize),
             Ok(()) => {
                 assert!(length <= self.config.max_sent_message as usize);
-                self.own += SECTION;
+                self.driven.own += SECTION;
             }
             Err(_) => {}
         }
@@ -209,22 +169,22 @@ impl Chaos {
 
     fn send_header(&mut self, id: StreamId) {
         let metadata = self.metadata();
-        let mut sender = self.connection.sender(id).expect("not released");
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         if sender.send_header(&metadata).is_ok() {
             assert!(sender.send_header(&metadata).is_err(), "a header is sent once");
-            self.own += metadata.size() + SECTION;
+            self.driven.own += metadata.size() + SECTION;
         }
     }
 
     fn half_close(&mut self, id: StreamId) {
-        let mut sender = self.connection.sender(id).expect("not released");
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         if sender.finish().is_ok() {
             assert!(sender.finish().is_err(), "the last word is said once");
         }
     }
 
     fn finish_call(&mut self, id: StreamId) {
-        let outcome = match self.choices.below(4) {
+        let outcome = match self.driven.choices.below(4) {
             0 => Outcome::from(Status::new(Code(20), "50% 你")),
             1 => Outcome::from(BusinessStatus {
                 code: 404,
@@ -234,31 +194,34 @@ impl Chaos {
             _ => Outcome::default(),
         };
         let trailer = self.metadata();
-        self.connection.finish(id, &outcome, &trailer);
-        self.own += trailer.size() + SECTION;
+        self.driven.connection.finish(id, &outcome, &trailer);
+        self.driven.own += trailer.size() + SECTION;
         self.calls.remove(&id);
         self.is_gone(id);
     }
 
     fn release(&mut self, id: StreamId) {
-        self.connection.release(id);
+        self.driven.connection.release(id);
         self.calls.remove(&id);
         self.is_gone(id);
     }
 
     fn is_gone(&mut self, id: StreamId) {
-        let connection = &mut self.connection;
+        let connection = &mut self.driven.connection;
         assert!(connection.sender(id).is_err() && connection.receiver(id).is_err());
         assert!(connection.outcome(id).is_none() && connection.header(id).is_none() && connection.call(id).is_none());
         connection.release(id);
     }
 
     fn answer_request(&mut self) {
-        if self.choices.below(3) == 0
+        if self.driven.choices.below(3) == 0
             && let Some(id) = self.requests.pop()
         {
-            let _ = self.connection.respond_http(self.now, id, &Response::text(200, "page"));
-            self.own += SECTION;
+            let _ = self
+                .driven
+                .connection
+                .respond_http(self.driven.now, id, &Response::text(200, "page"));
+            self.driven.own += SECTION;
         }
     }
 
@@ -266,13 +229,13 @@ impl Chaos {
     fn misuse(&mut self) {
         for id in [StreamId::CONNECTION, StreamId::new(2), StreamId::MAX] {
             self.is_gone(id);
-            self.connection.finish(id, &Outcome::default(), &Fields::new());
+            self.driven.connection.finish(id, &Outcome::default(), &Fields::new());
         }
     }
 
     fn metadata(&mut self) -> Fields {
         let mut metadata = Fields::new();
-        match self.choices.below(8) {
+        match self.driven.choices.below(8) {
             0 => metadata.push("x-large", "v".repeat(SECTION)),
             1 => metadata.push("grpc-status", "7"),
             2 => metadata.push("x-bad", "a\nb"),
@@ -283,47 +246,8 @@ impl Chaos {
         metadata
     }
 
-    fn transmit(&mut self) {
-        if !self.connection.poll_transmit(self.now, &mut self.out) {
-            // Whatever is left is for a socket that has failed.
-            self.out.advance(usize::MAX);
-        }
-        let taken = self.choices.below(self.out.len() + 1);
-        let mut bytes = self.out.to_vec();
-        bytes.truncate(taken);
-        self.reader.read(&bytes);
-        self.out.advance(taken);
-        if self.out.is_empty() && !self.connection.poll_transmit(self.now, &mut self.out) {
-            self.own = 0;
-        }
-    }
-
-    fn pass_time(&mut self) {
-        self.now += Duration::from_millis(self.choices.piece(4000) as u64);
-        self.timeout();
-    }
-
-    fn timeout(&mut self) {
-        self.connection.handle_timeout(self.now);
-        if let Some(next) = self.connection.poll_timeout() {
-            assert!(next.at > self.now, "{next:?} is still due");
-        }
-    }
-
-    fn stop_sometimes(&mut self) {
-        let until = self.now + Duration::from_secs(3);
-        match self.choices.below(100) {
-            0 => self.connection.shutdown(self.now, Shutdown::Graceful { until }),
-            1 => self.connection.shutdown(self.now, Shutdown::Immediate),
-            2 => self.connection.handle_disconnect(self.now, Disconnect::WriteFailed),
-            3 => self.connection.handle_disconnect(self.now, Disconnect::ReadEnd),
-            4 => self.connection.release_memory(),
-            _ => {}
-        }
-    }
-
     fn events(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
+        while let Some(event) = self.driven.connection.poll_event() {
             assert!(!self.closed, "{event:?} after the close");
             match event {
                 Event::Opened { id } => {
@@ -331,11 +255,11 @@ impl Chaos {
                         self.calls.insert(id, Known::default()).is_none(),
                         "{id} is opened twice"
                     );
-                    assert!(self.connection.call(id).is_some() && self.connection.header(id).is_some());
+                    assert!(self.driven.connection.call(id).is_some() && self.driven.connection.header(id).is_some());
                 }
                 Event::Refused { id, .. } => assert!(!self.calls.contains_key(&id), "{id} has a handler"),
                 Event::Header { id } => {
-                    let header = self.connection.header(id).is_some();
+                    let header = self.driven.connection.header(id).is_some();
                     let known = self.known(id, &event);
                     assert!(header && !known.header, "{id} has one header");
                     known.header = true;
@@ -343,7 +267,7 @@ impl Chaos {
                 Event::Readable { id } | Event::Writable { id } => drop(self.known(id, &event)),
                 Event::Ended { id } => {
                     self.known(id, &event).over = true;
-                    assert!(self.connection.outcome(id).is_some(), "{id} ended somehow");
+                    assert!(self.driven.connection.outcome(id).is_some(), "{id} ended somehow");
                 }
                 Event::Http(ServerEvent::Request { id }) => self.requests.push(id),
                 Event::Closed { .. } => self.closed = true,
@@ -361,10 +285,8 @@ impl Chaos {
     }
 
     fn check(&self) {
-        let usage = self.connection.usage();
-        let most = most(&self.config) + self.longest_piece + self.own;
-        assert!(usage <= most, "{usage} bytes held, at most {most}");
-        assert!(self.connection.open_calls() >= self.calls.len());
+        self.driven.check(most(&self.config));
+        assert!(self.driven.connection.open_calls() >= self.calls.len());
     }
 
     /// Releases everything, sends everything and lets time pass: the connection ends.
@@ -372,44 +294,31 @@ impl Chaos {
         for turn in 0..400 {
             self.events();
             while let Some((id, _)) = self.calls.pop_first() {
-                match self.choices.below(2) {
-                    0 => self.connection.finish(id, &Outcome::default(), &Fields::new()),
-                    _ => self.connection.release(id),
+                match self.driven.choices.below(2) {
+                    0 => self.driven.connection.finish(id, &Outcome::default(), &Fields::new()),
+                    _ => self.driven.connection.release(id),
                 }
-                self.connection.release(id);
+                self.driven.connection.release(id);
                 self.events();
             }
             while let Some(id) = self.requests.pop() {
-                let _ = self.connection.respond_http(self.now, id, &Response::new(204, ""));
+                let _ = self
+                    .driven
+                    .connection
+                    .respond_http(self.driven.now, id, &Response::new(204, ""));
             }
-            while self.connection.poll_transmit(self.now, &mut self.out) {
-                self.reader.read(&self.out.to_vec());
-                self.out.advance(usize::MAX);
-            }
-            if self.connection.read_demand() == Demand::Receive {
-                self.connection.receive(self.now, &mut self.input);
-            } else if let Some(next) = self.connection.poll_timeout() {
-                self.now = self.now.max(next.at);
-                self.timeout();
-            } else if self.closed {
+            if !self.driven.go_on() && self.closed {
                 break;
             }
             // A client has no end of its own.
             if turn == 100 {
-                let until = self.now + Duration::from_secs(3);
-                self.connection.shutdown(self.now, Shutdown::Graceful { until });
+                self.driven.stop();
             }
         }
         self.events();
-        let connection = &self.connection;
-        assert!(self.closed && connection.is_drained(), "{connection:?} never ends");
-        assert_eq!(connection.open_calls(), 0);
-        assert_eq!(connection.read_demand(), Demand::Stop);
-        assert!(
-            connection.usage() <= self.input.len(),
-            "{} bytes that nobody will get",
-            connection.usage()
-        );
+        assert!(self.closed, "{:?} never ends", self.driven.connection);
+        assert_eq!(self.driven.connection.open_calls(), 0);
+        self.driven.check_end();
     }
 }
 
@@ -433,3 +342,7 @@ fn most(config: &Config) -> usize {
 const MESSAGE: usize = 30_000;
 /// A section above one frame.
 const SECTION: usize = 20_000;
+const ODDS: Odds = Odds {
+    read_end: 10,
+    stop: 100,
+};

@@ -2,33 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use kitewire_proto::Instant;
 use kitewire_proto::http::Fields;
 use kitewire_proto::http2::{Config, Connection, ErrorCode, Event, Finish, OpenError, Pull, Role, SendError, StreamId};
-use kitewire_proto::{Demand, Disconnect, Instant, Shutdown, Transmit};
 
-use super::choices::Choices;
+use super::driven::{Driven, Odds, Turn};
 use super::http2_output::StrictReader;
 
 /// A connection and what is known about it.
 #[derive(Debug)]
 pub(super) struct Chaos {
-    connection: Connection,
-    choices: Choices,
-    now: Instant,
-    input: BytesMut,
-    out: Transmit,
-    reader: StrictReader,
+    driven: Driven<Connection, StrictReader>,
     streams: BTreeMap<StreamId, Known>,
     closed: bool,
-    /// What the connection may hold beside [`Self::own`].
+    /// What the connection may hold beside what the application says.
     most: usize,
-    /// The longest piece of input so far.
-    longest_piece: usize,
-    /// Header sections of the application that may be unsent.
-    own: usize,
 }
 
 /// What is known of a stream.
@@ -52,57 +42,25 @@ impl Chaos {
             ),
         };
         Self {
-            connection,
-            choices: Choices::new(seed),
-            now: Instant::ZERO,
-            input: BytesMut::new(),
-            out: Transmit::new(),
-            reader,
+            driven: Driven::new(connection, reader, seed, ODDS),
             streams: BTreeMap::new(),
             closed: false,
             most: most(config),
-            longest_piece: 0,
-            own: 0,
         }
     }
 
     pub(super) fn run(&mut self, stream: &[u8]) {
-        if self.connection.role() == Role::Client {
+        if self.driven.connection.role() == Role::Client {
             (0..3).for_each(|_| self.open());
         }
         let mut rest = stream;
         for _ in 0..stream.len().min(2_000) + 50 {
-            match self.choices.below(12) {
-                0..4 => rest = self.feed(rest),
-                4..8 => self.act(),
-                8..10 => self.transmit(),
-                10 => self.pass_time(),
-                _ => self.stop_sometimes(),
+            if self.driven.step(&mut rest) == Turn::Application {
+                self.act();
             }
             self.check();
         }
         self.finish();
-    }
-
-    fn feed<'a>(&mut self, stream: &'a [u8]) -> &'a [u8] {
-        let mut rest = stream;
-        match self.connection.read_demand() {
-            Demand::Read if rest.is_empty() => {
-                if self.choices.below(5) == 0 {
-                    self.connection.handle_disconnect(self.now, Disconnect::ReadEnd);
-                }
-            }
-            Demand::Read => {
-                let (piece, later) = rest.split_at(self.choices.piece(rest.len()));
-                rest = later;
-                self.longest_piece = self.longest_piece.max(piece.len());
-                self.input.extend_from_slice(piece);
-                self.connection.receive(self.now, &mut self.input);
-            }
-            Demand::Receive => self.connection.receive(self.now, &mut self.input),
-            Demand::Pause | Demand::Stop => {}
-        }
-        rest
     }
 
     /// Something that an application does.
@@ -114,23 +72,23 @@ impl Chaos {
             .filter(|(_, known)| !known.released)
             .map(|(id, _)| *id)
             .collect();
-        let Some(id) = open.get(self.choices.below(open.len())).copied() else {
+        let Some(id) = open.get(self.driven.choices.below(open.len())).copied() else {
             return self.open();
         };
-        match self.choices.below(16) {
+        match self.driven.choices.below(16) {
             0..3 => self.respond(id),
             3..6 => self.push(id),
             6 => self.end(id),
             7 => {
-                let code = ErrorCode(u32::try_from(self.choices.below(15)).unwrap_or(0));
-                self.connection.sender(id).expect("not released").cancel(code);
+                let code = ErrorCode(u32::try_from(self.driven.choices.below(15)).unwrap_or(0));
+                self.driven.connection.sender(id).expect("not released").cancel(code);
             }
             8 => self.release(id),
             9..12 => self.read(id),
             12 => self.open(),
             13 => {
-                let payload = [u8::try_from(self.choices.below(3)).unwrap_or(0); 8];
-                let _ = self.connection.ping(self.now, payload);
+                let payload = [u8::try_from(self.driven.choices.below(3)).unwrap_or(0); 8];
+                let _ = self.driven.connection.ping(self.driven.now, payload);
             }
             _ => self.misuse(),
         }
@@ -139,50 +97,50 @@ impl Chaos {
     fn open(&mut self) {
         let head = self.head();
         let finish = self.either();
-        let before = self.connection.open_streams();
-        match self.connection.open(self.now, &head, finish) {
+        let before = self.driven.connection.open_streams();
+        match self.driven.connection.open(self.driven.now, &head, finish) {
             Ok(id) => {
-                assert_eq!(self.connection.role(), Role::Client);
+                assert_eq!(self.driven.connection.role(), Role::Client);
                 assert!(
                     self.streams.insert(id, Known::default()).is_none(),
                     "{id} is opened twice"
                 );
-                assert_eq!(self.connection.open_streams(), before + 1);
-                self.own += head.size();
+                assert_eq!(self.driven.connection.open_streams(), before + 1);
+                self.driven.own += head.size();
             }
-            Err(OpenError::NotClient) => assert_eq!(self.connection.role(), Role::Server),
-            Err(OpenError::Closed) => assert!(self.connection.close_reason().is_some()),
-            Err(_) => assert_eq!(self.connection.open_streams(), before),
+            Err(OpenError::NotClient) => assert_eq!(self.driven.connection.role(), Role::Server),
+            Err(OpenError::Closed) => assert!(self.driven.connection.close_reason().is_some()),
+            Err(_) => assert_eq!(self.driven.connection.open_streams(), before),
         }
     }
 
     fn respond(&mut self, id: StreamId) {
         let head = self.head();
         let finish = self.either();
-        let mut sender = self.connection.sender(id).expect("not released");
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         let sent = match head.status() {
             100..200 => sender.interim(&head),
             _ => sender.respond(&head, finish),
         };
         if sent.is_ok() {
-            self.own += head.size();
+            self.driven.own += head.size();
         }
     }
 
     fn push(&mut self, id: StreamId) {
-        let length = match self.choices.below(8) {
+        let length = match self.driven.choices.below(8) {
             0 => 0,
             1 => MESSAGE,
-            _ => self.choices.below(300),
+            _ => self.driven.choices.below(300),
         };
         let data = Bytes::from(vec![b'm'; length]);
-        let finish = if self.choices.below(8) == 0 {
+        let finish = if self.driven.choices.below(8) == 0 {
             Finish::Now
         } else {
             Finish::Later
         };
-        let shared = self.choices.below(2) == 0;
-        let mut sender = self.connection.sender(id).expect("not released");
+        let shared = self.driven.choices.below(2) == 0;
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         let room = sender.capacity();
         let pushed = if shared {
             sender.push_bytes(&data, finish)
@@ -198,21 +156,21 @@ impl Chaos {
 
     fn end(&mut self, id: StreamId) {
         let trailers = self.trailers();
-        let with_trailers = self.choices.below(2) == 0;
-        let mut sender = self.connection.sender(id).expect("not released");
+        let with_trailers = self.driven.choices.below(2) == 0;
+        let mut sender = self.driven.connection.sender(id).expect("not released");
         let ended = if with_trailers {
             sender.finish_with(&trailers)
         } else {
             sender.finish()
         };
         if ended.is_ok() {
-            self.own += trailers.size();
+            self.driven.own += trailers.size();
         }
     }
 
     fn read(&mut self, id: StreamId) {
-        let length = self.choices.below(300);
-        let mut receiver = self.connection.receiver(id).expect("not released");
+        let length = self.driven.choices.below(300);
+        let mut receiver = self.driven.connection.receiver(id).expect("not released");
         let unread = receiver.unread();
         assert_eq!(receiver.chunk().is_empty(), unread == 0);
         receiver.consume(length);
@@ -226,33 +184,33 @@ impl Chaos {
     }
 
     fn release(&mut self, id: StreamId) {
-        self.connection.release(id);
+        self.driven.connection.release(id);
         if let Some(known) = self.streams.get_mut(&id) {
             known.released = true;
         }
-        assert!(self.connection.head(id).is_none() && self.connection.trailers(id).is_none());
-        assert!(self.connection.sender(id).is_err() && self.connection.receiver(id).is_err());
-        self.connection.release(id);
+        assert!(self.driven.connection.head(id).is_none() && self.driven.connection.trailers(id).is_none());
+        assert!(self.driven.connection.sender(id).is_err() && self.driven.connection.receiver(id).is_err());
+        self.driven.connection.release(id);
     }
 
     /// Calls that have no stream to be about.
     fn misuse(&mut self) {
         for id in [StreamId::CONNECTION, StreamId::new(2), StreamId::MAX] {
-            assert!(self.connection.sender(id).is_err() && self.connection.receiver(id).is_err());
-            assert!(self.connection.head(id).is_none());
-            self.connection.release(id);
+            assert!(self.driven.connection.sender(id).is_err() && self.driven.connection.receiver(id).is_err());
+            assert!(self.driven.connection.head(id).is_none());
+            self.driven.connection.release(id);
         }
     }
 
     fn head(&mut self) -> Fields {
-        let mut head = match (self.connection.role(), self.choices.below(10)) {
+        let mut head = match (self.driven.connection.role(), self.driven.choices.below(10)) {
             (Role::Client, 0..7) => Fields::request("POST", "http", "peer", "/"),
             (Role::Client, 7) => Fields::request("GET", "http", "", ""),
             (_, 8) => Fields::new(),
             (_, 9) => Fields::response(103),
             _ => Fields::response(200),
         };
-        match self.choices.below(10) {
+        match self.driven.choices.below(10) {
             0 => head.push("x-large", "v".repeat(SECTION)),
             1 => head.push("connection", "close"),
             2 => head.push_sensitive("x-secret", "s"),
@@ -264,7 +222,7 @@ impl Chaos {
 
     fn trailers(&mut self) -> Fields {
         let mut trailers = Fields::new();
-        match self.choices.below(5) {
+        match self.driven.choices.below(5) {
             0 => trailers.push(":status", "200"),
             1 => {}
             _ => trailers.push("x-end", "1"),
@@ -273,58 +231,14 @@ impl Chaos {
     }
 
     fn either(&mut self) -> Finish {
-        match self.choices.below(2) {
+        match self.driven.choices.below(2) {
             0 => Finish::Now,
             _ => Finish::Later,
         }
     }
 
-    fn transmit(&mut self) {
-        if !self.connection.poll_transmit(self.now, &mut self.out) {
-            // Whatever is left is for a socket that has failed.
-            self.out.advance(usize::MAX);
-        }
-        self.take(self.out.len());
-        if self.out.is_empty() && !self.connection.poll_transmit(self.now, &mut self.out) {
-            self.own = 0;
-        }
-    }
-
-    /// The socket takes some of what there is, at most so much.
-    fn take(&mut self, most: usize) {
-        let taken = self.choices.below(most + 1);
-        let mut bytes = self.out.to_vec();
-        bytes.truncate(taken);
-        self.reader.read(&bytes);
-        self.out.advance(taken);
-    }
-
-    fn pass_time(&mut self) {
-        self.now += Duration::from_millis(self.choices.piece(4000) as u64);
-        self.timeout();
-    }
-
-    fn timeout(&mut self) {
-        self.connection.handle_timeout(self.now);
-        if let Some(next) = self.connection.poll_timeout() {
-            assert!(next.at > self.now, "{next:?} is still due");
-        }
-    }
-
-    fn stop_sometimes(&mut self) {
-        let until = self.now + Duration::from_secs(3);
-        match self.choices.below(80) {
-            0 => self.connection.shutdown(self.now, Shutdown::Graceful { until }),
-            1 => self.connection.shutdown(self.now, Shutdown::Immediate),
-            2 => self.connection.handle_disconnect(self.now, Disconnect::WriteFailed),
-            3 => self.connection.handle_disconnect(self.now, Disconnect::ReadEnd),
-            4 => self.connection.release_memory(),
-            _ => {}
-        }
-    }
-
     fn events(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
+        while let Some(event) = self.driven.connection.poll_event() {
             assert!(!self.closed, "{event:?} after the close");
             match event {
                 Event::Opened { id } => {
@@ -332,7 +246,7 @@ impl Chaos {
                         self.streams.insert(id, Known::default()).is_none(),
                         "{id} is opened twice"
                     );
-                    assert!(self.connection.head(id).is_some());
+                    assert!(self.driven.connection.head(id).is_some());
                 }
                 Event::Rejected { id, .. } => {
                     let known = Known {
@@ -343,7 +257,7 @@ impl Chaos {
                 }
                 Event::Answered { id } => {
                     self.open_stream(id, &event);
-                    assert!(self.connection.head(id).is_some());
+                    assert!(self.driven.connection.head(id).is_some());
                 }
                 Event::Interim { id, .. } | Event::Readable { id } | Event::Writable { id } => {
                     self.open_stream(id, &event);
@@ -372,9 +286,7 @@ impl Chaos {
     }
 
     fn check(&self) {
-        let usage = self.connection.usage();
-        let most = self.most + self.longest_piece + self.own;
-        assert!(usage <= most, "{usage} bytes held, at most {most}");
+        self.driven.check(self.most);
     }
 
     /// Releases everything, sends everything and lets time pass: the connection ends.
@@ -392,36 +304,18 @@ impl Chaos {
                 // Memory that one stream gives back makes others writable.
                 self.events();
             }
-            while self.connection.poll_transmit(self.now, &mut self.out) {
-                self.reader.read(&self.out.to_vec());
-                self.out.advance(usize::MAX);
-            }
-            if self.connection.read_demand() == Demand::Receive {
-                self.connection.receive(self.now, &mut self.input);
-            } else if let Some(next) = self.connection.poll_timeout() {
-                self.now = self.now.max(next.at);
-                self.timeout();
-            } else if self.closed {
+            if !self.driven.go_on() && self.closed {
                 break;
             }
             // A client has no end of its own.
             if turn == 100 {
-                let until = self.now + Duration::from_secs(3);
-                self.connection.shutdown(self.now, Shutdown::Graceful { until });
+                self.driven.stop();
             }
         }
         self.events();
-        assert!(
-            self.closed && self.connection.is_drained(),
-            "{:?} never ends",
-            self.connection
-        );
-        assert_eq!(self.connection.open_streams(), 0);
-        assert_eq!(self.connection.read_demand(), Demand::Stop);
-        assert!(
-            self.connection.usage() <= self.input.len(),
-            "holds what nobody will get"
-        );
+        assert!(self.closed, "{:?} never ends", self.driven.connection);
+        assert_eq!(self.driven.connection.open_streams(), 0);
+        self.driven.check_end();
     }
 }
 
@@ -444,3 +338,4 @@ fn most(config: &Config) -> usize {
 const MESSAGE: usize = 30_000;
 /// A section above one frame.
 const SECTION: usize = 20_000;
+const ODDS: Odds = Odds { read_end: 5, stop: 80 };

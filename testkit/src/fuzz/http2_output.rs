@@ -9,6 +9,8 @@ use kitewire_proto::wire::http2::{
     StreamId, parse,
 };
 
+use super::driven::Reader;
+
 /// Reads frames and panics at the first that must not be sent.
 #[derive(Debug)]
 pub(super) struct StrictReader {
@@ -21,6 +23,26 @@ pub(super) struct StrictReader {
     over: BTreeSet<StreamId>,
     /// The last stream of the last GOAWAY.
     last: Option<StreamId>,
+}
+
+impl Reader for StrictReader {
+    fn read(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() < self.preface.len() {
+            return assert!(self.preface.starts_with(&self.bytes));
+        }
+        let preface = std::mem::take(&mut self.preface);
+        assert!(self.bytes.starts_with(preface), "a client begins with its preface");
+        self.bytes.drain(..preface.len());
+        while let Some(head) = FrameHead::parse(&self.bytes) {
+            let end = HEAD_LEN + head.len as usize;
+            let Some(payload) = self.bytes.get(HEAD_LEN..end).map(<[u8]>::to_vec) else {
+                return;
+            };
+            self.frame(head, &payload);
+            self.bytes.drain(..end);
+        }
+    }
 }
 
 impl StrictReader {
@@ -42,25 +64,6 @@ impl StrictReader {
             block: None,
             over: BTreeSet::new(),
             last: None,
-        }
-    }
-
-    /// Takes the next bytes.
-    pub(super) fn read(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() < self.preface.len() {
-            return assert!(self.preface.starts_with(&self.bytes));
-        }
-        let preface = std::mem::take(&mut self.preface);
-        assert!(self.bytes.starts_with(preface), "a client begins with its preface");
-        self.bytes.drain(..preface.len());
-        while let Some(head) = FrameHead::parse(&self.bytes) {
-            let end = HEAD_LEN + head.len as usize;
-            let Some(payload) = self.bytes.get(HEAD_LEN..end).map(<[u8]>::to_vec) else {
-                return;
-            };
-            self.frame(head, &payload);
-            self.bytes.drain(..end);
         }
     }
 

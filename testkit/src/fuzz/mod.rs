@@ -5,6 +5,7 @@
 pub(crate) mod choices;
 mod client;
 mod codecs;
+mod driven;
 mod dynamic;
 mod grpc_chaos;
 mod grpc_client;

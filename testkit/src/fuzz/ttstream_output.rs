@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kitewire_proto::http2::Role;
 use kitewire_proto::wire::ttstream::{FlowFrame, Frame, FrameType, StreamId, read_exception};
 
+use super::driven::Reader;
+
 /// Reads frames and panics at the first that must not be sent.
 #[derive(Debug)]
 pub(super) struct StrictReader {
@@ -18,6 +20,20 @@ pub(super) struct StrictReader {
     /// Ids that the peer opens more than once, or resets. What it gets of one stream crosses what it says of another, and
     /// a header that was not out when the rst came never goes out.
     crossed: BTreeSet<StreamId>,
+}
+
+impl Reader for StrictReader {
+    fn read(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(frame) = Frame::read(&self.bytes[at..], u32::MAX, u32::MAX).expect("a good frame is sent") {
+            let end = at + frame.header.frame_len();
+            let bytes = self.bytes[at..end].to_vec();
+            self.take(&frame, &bytes);
+            at = end;
+        }
+        self.bytes.drain(..at);
+    }
 }
 
 impl StrictReader {
@@ -43,19 +59,6 @@ impl StrictReader {
             }
             input = &input[frame.header.frame_len()..];
         }
-    }
-
-    /// Takes the next bytes.
-    pub(super) fn read(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        let mut at = 0;
-        while let Some(frame) = Frame::read(&self.bytes[at..], u32::MAX, u32::MAX).expect("a good frame is sent") {
-            let end = at + frame.header.frame_len();
-            let bytes = self.bytes[at..end].to_vec();
-            self.take(&frame, &bytes);
-            at = end;
-        }
-        self.bytes.drain(..at);
     }
 
     fn take(&mut self, frame: &Frame, bytes: &[u8]) {
