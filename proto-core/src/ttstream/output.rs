@@ -1,8 +1,8 @@
 //! What waits to be sent.
 //!
 //! Messages, and what goes in front of them. A frame of a stream whose messages still wait goes behind them. The header
-//! frames of a server go first of all, and are written last: one whose client has given the stream up by then is not
-//! sent, as it would end all streams of a Kitex client.
+//! frames of a server go first of all, and can be taken back until they do: one that reaches a Kitex client behind its own
+//! rst ends all streams of the connection.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ use crate::wire::ttstream::{FlowFrame, FramePrefix, FrameType, write_frame};
 pub(super) struct Queues {
     /// The beginning of the connection, and behind it the headers.
     first: Output,
-    headers: BTreeMap<StreamId, Header>,
-    /// Bytes that those will be, about.
+    headers: BTreeMap<StreamId, Vec<u8>>,
+    /// Bytes of those.
     headers_len: usize,
     control: Output,
     pub(super) data: Output,
@@ -32,20 +32,6 @@ pub(super) struct Queues {
     pub(super) handed: usize,
     /// `data` was too long for somebody.
     pub(super) was_full: bool,
-}
-
-/// A header frame that is not written yet.
-#[derive(Debug)]
-struct Header {
-    prefix: FramePrefix,
-    strings: Option<Box<Strings>>,
-}
-
-impl Header {
-    fn size(&self) -> usize {
-        let strings = self.strings.as_ref().map_or(0, |strings| strings.size());
-        strings.saturating_add(self.prefix.len())
-    }
 }
 
 /// What a transmit has moved.
@@ -137,41 +123,33 @@ impl Queues {
         stream.queued_to = self.put;
     }
 
-    /// Has a header written when it goes out.
+    /// Writes a header, which can be taken back until it goes out.
     pub(super) fn put_header(&mut self, stream: &Stream, strings: &Strings) -> Result<(), EncodeError> {
-        if !strings.is_empty() {
-            // What does not fit is told at once.
-            let mut tried = Output::new();
-            write_header(&mut tried, stream.id, &stream.prefix, strings);
-            tried.take_error().map_or(Ok(()), Err)?;
+        let mut out = Output::new();
+        let entries = |writer: &mut HeaderWriter<'_>| write_strings(writer, strings);
+        let method = Some(stream.prefix.method());
+        write_frame(&mut out, stream.id, FrameType::Header, method, entries, |_| {}).finish(&mut out, u32::MAX);
+        if let Some(error) = out.take_error() {
+            return Err(error);
         }
-        let header = Header {
-            prefix: stream.prefix.clone(),
-            strings: (!strings.is_empty()).then(|| Box::new(strings.clone())),
-        };
         self.drop_header(stream.id);
-        self.headers_len = self.headers_len.saturating_add(header.size());
-        self.headers.insert(stream.id, header);
+        let frame = out.to_vec();
+        self.headers_len = self.headers_len.saturating_add(frame.len());
+        self.headers.insert(stream.id, frame);
         Ok(())
     }
 
     /// Takes back a header that has not gone out.
     pub(super) fn drop_header(&mut self, id: StreamId) {
-        if let Some(header) = self.headers.remove(&id) {
-            self.headers_len = self.headers_len.saturating_sub(header.size());
+        if let Some(frame) = self.headers.remove(&id) {
+            self.headers_len = self.headers_len.saturating_sub(frame.len());
         }
     }
 
     fn write_headers(&mut self) {
         self.headers_len = 0;
-        for (id, Header { prefix, strings }) in std::mem::take(&mut self.headers) {
-            match strings {
-                Some(strings) => write_header(&mut self.first, id, &prefix, &strings),
-                None => {
-                    let start = prefix.begin(&mut self.first, FrameType::Header);
-                    FramePrefix::end(&mut self.first, start);
-                }
-            }
+        for frame in std::mem::take(&mut self.headers).into_values() {
+            self.first.put(&frame);
         }
     }
 
@@ -260,12 +238,6 @@ fn write_flow(out: &mut Output, id: StreamId, flow: FlowFrame) {
     let (key, value) = flow.entry();
     let ints = |writer: &mut HeaderWriter<'_>| writer.int(key, &value);
     write_frame(out, id, FrameType::Meta, None, |_| {}, ints).finish(out, u32::MAX);
-}
-
-fn write_header(out: &mut Output, id: StreamId, prefix: &FramePrefix, strings: &Strings) {
-    let method = prefix.method();
-    let entries = |writer: &mut HeaderWriter<'_>| write_strings(writer, strings);
-    write_frame(out, id, FrameType::Header, Some(method), entries, |_| {}).finish(out, u32::MAX);
 }
 
 /// Bytes handed out above which nothing is added before the socket took some.

@@ -139,10 +139,6 @@ impl Connection {
         let Some(stream) = self.streams.at_mut(key) else {
             return;
         };
-        if stream.flags.is_ambiguous {
-            return;
-        }
-        stream.flags.is_ambiguous = true;
         if stream.receiving == Receiving::Body {
             stream.receiving = Receiving::Ended;
             let text = format!("stream[{}] was opened again while it is live", stream.id);

@@ -73,8 +73,6 @@ pub(super) struct Flags {
     pub(super) has_taken: bool,
     /// Nobody reads its messages any more: they are dropped as they come.
     pub(super) is_unread: bool,
-    /// Server: another stream has begun with this id, so that nobody can tell whose frames come.
-    pub(super) is_ambiguous: bool,
 }
 
 /// What a header frame holds.
