@@ -3,7 +3,7 @@
 use super::{gone, gone_sending, multiplexed_only, on_client};
 use crate::lanes::{Direction, Side};
 use crate::streams::cases::{
-    Ask, Case, Megabytes, Race, Setup, Step, answers, collect_only, leave_open, lines, say, steps, talk_only,
+    Ask, Case, Megabytes, Race, Recorded, Setup, Step, answers, collect_only, leave_open, lines, say, steps, talk_only,
     watch_only,
 };
 use crate::streams::lanes::{Carrier, Pool};
@@ -70,15 +70,25 @@ fn losses() -> Vec<Case> {
         .unless(watch_only),
         Case::new("connection lost", Step::Cut(leave_open("wait")))
             .gives_by(|_, direction| lines(&[&lost(direction)]))
-            .records_as(gone(LOST)),
+            .records_as(told(gone)),
         Case::new(
             "connection lost while the handler sends",
             Step::Cut(steps("wait-send", &["recv"])),
         )
         .gives_by(|_, direction| lines(&[&lost(direction)]))
-        .records_as(gone_sending(LOST))
+        .records_as(told(gone_sending))
         .unless(watch_only),
     ]
+}
+
+/// What a handler records whose connection is lost. A Kitex server has two texts for that: which one depends on who notices first, its
+/// connection or its stream.
+fn told(record: fn(&str) -> Recorded) -> Recorded {
+    let (ours, kitex) = (record(LOST), record(LOST_READING));
+    Box::new(move |lane, direction| match direction.server() {
+        Side::Kitex => format!("{} || {}", ours(lane, direction), kitex(lane, direction)),
+        Side::Ours => ours(lane, direction),
+    })
 }
 
 /// As clients tell a lost connection: Kitex what it read, ours what it means (TSE-3).
@@ -173,3 +183,4 @@ fn memory() -> Vec<Case> {
 
 const GIVEN_UP: &str = "error: [ttstream error, code=12011] [client-side stream] …";
 const LOST: &str = "[ttstream error, code=12013] canceled by connection closed";
+const LOST_READING: &str = "[ttstream error, code=12013] [ttstream error, code=12004] EOF peer close";
