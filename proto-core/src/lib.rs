@@ -5,6 +5,8 @@
 #![warn(clippy::indexing_slicing)]
 
 pub mod buf;
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+pub mod connection;
 pub mod dispatch;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod grpc;
@@ -32,6 +34,7 @@ mod status;
 mod time;
 
 pub use buf::{Output, Transmit};
+pub use connection::{Connection, Event};
 pub use config::{ClientConfig, Limits, Multiplex, ServerConfig, Switch};
 pub use error::{CloseReason, DecodeError, DecodeErrorKind, Disconnect, EncodeError};
 pub use exception::{ApplicationException, ExceptionType};

@@ -180,6 +180,18 @@ impl Services {
         }
     }
 
+    /// A table of these services, without fallback and other options; see [`Self::builder`] for those.
+    ///
+    /// # Errors
+    /// A [`RegistrationError`] that lists everything that is wrong.
+    pub fn of(services: &[&ServiceInfo]) -> Result<Self, RegistrationError> {
+        let mut table = Self::builder();
+        for service in services {
+            table.add((*service).clone(), ServiceRole::Ordinary);
+        }
+        table.build()
+    }
+
     /// The services, in registration order.
     pub fn iter(&self) -> impl Iterator<Item = &ServiceInfo> {
         self.services.iter().map(|entry| &entry.info)

@@ -80,6 +80,11 @@ impl<'a> IncomingCall<'a> {
 }
 
 impl Connection {
+    /// Server: whether the answer to a call has begun.
+    pub(crate) fn has_answered(&self, id: StreamId) -> bool {
+        self.calls.get(id).is_some_and(|call| call.header_sent)
+    }
+
     /// Server: a call that is not released.
     #[must_use]
     pub fn call(&self, id: StreamId) -> Option<IncomingCall<'_>> {

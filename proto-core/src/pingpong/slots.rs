@@ -25,6 +25,19 @@ struct Slot<T> {
 }
 
 impl CallId {
+    /// The id of a stream, which connections with streams never give twice.
+    pub(crate) const fn of_stream(id: u32) -> Self {
+        Self {
+            index: id,
+            generation: 0,
+        }
+    }
+
+    /// The stream that it is the id of.
+    pub(crate) const fn stream(self) -> u32 {
+        self.index
+    }
+
     pub(super) const fn index(self) -> u32 {
         self.index
     }

@@ -29,6 +29,11 @@ impl Connection {
         self.streams.get(id).map(IncomingStream::new)
     }
 
+    /// Server: whether a message of the answer was sent.
+    pub(crate) fn has_answered(&self, id: StreamId) -> bool {
+        self.streams.get(id).is_some_and(|stream| stream.sent > 0)
+    }
+
     /// Server: ends a stream, and releases it. The header goes first if it has not gone; nothing is sent to a client that
     /// has given the stream up.
     pub fn finish(&mut self, id: StreamId, ending: &Ending, trailer: &Strings) {

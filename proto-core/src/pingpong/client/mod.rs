@@ -182,6 +182,11 @@ impl ClientConnection {
         })
     }
 
+    /// Whether a call is not over yet, or its answer not taken.
+    pub(crate) fn is_open(&self, id: CallId) -> bool {
+        self.calls.get(id).is_some()
+    }
+
     /// Forgets a call. On a multiplexed connection its late answer is dropped; any other is not reusable after it.
     pub fn cancel(&mut self, id: CallId) {
         if let Some(call) = self.end_call(id) {

@@ -338,6 +338,11 @@ impl ServerConnection {
         }
     }
 
+    /// Whether a call is not answered yet.
+    pub(crate) fn is_open(&self, id: CallId) -> bool {
+        self.calls.get(id).is_some()
+    }
+
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
     /// failed or stalled, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
