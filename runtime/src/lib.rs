@@ -3,7 +3,8 @@
 //! kitewire's servers and clients know no runtime. They need six verbs, which [`Runtime`] lists: listen, connect, make a
 //! timer, read the clock, spawn a task, and (through [`Io`]) move bytes. An adapter is a crate that implements these
 //! traits for one runtime, in about a hundred lines and without a decision about protocols. `kitewire-tokio` is the
-//! model to copy from.
+//! model to copy from; an executor beside async-io's reactor needs no more than `kitewire-smol` adds to
+//! `kitewire-async-io`.
 //!
 //! # Writing an adapter
 //!
@@ -15,7 +16,8 @@
 //! - A task that wakes itself and returns pending is polled again after the tasks that are ready by then. kitewire's
 //!   connections do so once when somebody hands them something to write, so that one write carries what all of those have.
 //!   On a runtime that polls such a task again at once, everything works, with more writes.
-//! - Sockets are made without delay (`TCP_NODELAY`), because kitewire gathers what belongs together itself.
+//! - Sockets are made without delay (`TCP_NODELAY`), because kitewire gathers what belongs together itself. The feature
+//!   `sockets` has the module `sockets`, which resolves names and binds sockets of the system for any adapter.
 //! - [`Runtime::now`] counts from any fixed point, and [`Timer`] uses the same one.
 //! - A simulator implements the same traits with a virtual clock and in-memory pipes; nothing here reads the real clock
 //!   or opens a real socket by itself.
@@ -23,13 +25,18 @@
 //! [`Poll::Pending`]: std::task::Poll::Pending
 
 mod address;
+mod identity;
+#[cfg(feature = "sockets")]
+pub mod sockets;
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub use address::{Address, InvalidAddress};
 pub use bytes::BytesMut;
+pub use identity::PeerIdentity;
 pub use kitewire_proto::Instant;
 pub use std::io::IoSlice;
 
@@ -73,6 +80,9 @@ pub trait Io: Send + Unpin + 'static {
 
     /// Writes the first bytes of `slices`, in order, and returns how many were taken. `slices` is never empty and holds
     /// no empty slice in front.
+    ///
+    /// After [`Poll::Pending`] the caller offers the same bytes again, and may add others behind them: a layer that
+    /// encrypts has taken them already and waits for the socket below.
     fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
     /// Tells the peer that nothing more will be written. Dropping the stream closes it altogether.
@@ -80,6 +90,12 @@ pub trait Io: Send + Unpin + 'static {
 
     /// The other side's address, as far as the system knows it. Unix sockets of clients often have none.
     fn peer(&self) -> Option<Address>;
+
+    /// Whom the other side has proved to be, over a transport that proves such things. A server's connection may know
+    /// it from the first byte read on, not before. `None` over plain sockets.
+    fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
+        None
+    }
 }
 
 /// A socket that accepts connections.
@@ -125,6 +141,10 @@ impl<T: Io + ?Sized> Io for Box<T> {
 
     fn peer(&self) -> Option<Address> {
         (**self).peer()
+    }
+
+    fn peer_identity(&self) -> Option<Arc<PeerIdentity>> {
+        (**self).peer_identity()
     }
 }
 

@@ -10,11 +10,15 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+#[cfg(unix)]
+use kitewire_runtime::sockets::unix_address;
+use kitewire_runtime::sockets::{Listening, connect_first, listen, resolve};
 use kitewire_runtime::{Address, BytesMut, Instant, Io, IoSlice, Listener, Runtime, Timer};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::spawn_blocking;
 use tokio::time::Sleep;
 
 /// The tokio runtime that the caller runs in. Its tasks, timers and sockets belong to the runtime of the thread that
@@ -28,43 +32,33 @@ impl Runtime for Tokio {
     type Timer = TokioTimer;
 
     async fn listen(&self, address: &Address) -> io::Result<TokioListener> {
-        match address {
-            Address::Tcp(address) => listen(*address),
-            Address::Name(name) => {
-                let mut last = Err(io::ErrorKind::AddrNotAvailable.into());
-                for address in tokio::net::lookup_host(&**name).await? {
-                    last = listen(address);
-                    if last.is_ok() {
-                        break;
-                    }
-                }
-                last
+        let listening = match address {
+            Address::Name(_) => {
+                let address = address.clone();
+                spawn_blocking(move || listen(&address)).await?
             }
+            Address::Tcp(_) | Address::Unix(_) => listen(address),
+        }?;
+        match listening {
+            Listening::Tcp(listener) => TcpListener::from_std(listener).map(TokioListener::Tcp),
             #[cfg(unix)]
-            Address::Unix(path) => {
-                use std::os::unix::fs::FileTypeExt;
-                // A socket that an earlier process left behind is replaced; any other file is not.
-                if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
-                    std::fs::remove_file(path)?;
-                }
-                UnixListener::bind(path).map(TokioListener::Unix)
-            }
-            #[cfg(not(unix))]
-            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+            Listening::Unix(listener) => UnixListener::from_std(listener).map(TokioListener::Unix),
         }
     }
 
     async fn connect(&self, address: &Address) -> io::Result<TokioIo> {
-        let stream = match address {
-            Address::Tcp(address) => TcpStream::connect(address).await?,
-            Address::Name(name) => TcpStream::connect(&**name).await?,
+        match address {
+            Address::Tcp(address) => connect_tcp(*address).await,
+            Address::Name(name) => {
+                let name = name.clone();
+                let addresses = spawn_blocking(move || resolve(&name)).await??;
+                connect_first(addresses, connect_tcp).await
+            }
             #[cfg(unix)]
-            Address::Unix(path) => return UnixStream::connect(path).await.map(TokioIo::Unix),
+            Address::Unix(path) => UnixStream::connect(path).await.map(TokioIo::Unix),
             #[cfg(not(unix))]
-            Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        stream.set_nodelay(true)?;
-        Ok(TokioIo::Tcp(stream))
+            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     fn timer(&self) -> TokioTimer {
@@ -72,8 +66,7 @@ impl Runtime for Tokio {
     }
 
     fn now(&self) -> Instant {
-        let since = tokio::time::Instant::now().saturating_duration_since(epoch());
-        Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        Instant::ZERO + tokio::time::Instant::now().saturating_duration_since(epoch())
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -122,21 +115,9 @@ impl Io for TokioIo {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok().map(Address::Tcp),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.peer_addr().ok()?.as_pathname().map(Address::unix),
+            Self::Unix(stream) => unix_address(&stream.peer_addr().ok()?.into()).ok(),
         }
     }
-}
-
-/// Listens with a queue as long as Go's, where the system allows it: clients may come in hundreds at once.
-fn listen(address: SocketAddr) -> io::Result<TokioListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(4096).map(TokioListener::Tcp)
 }
 
 /// A listening socket. A Unix socket's file stays behind; listening there again replaces it.
@@ -169,13 +150,7 @@ impl Listener for TokioListener {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(Address::Tcp),
             #[cfg(unix)]
-            Self::Unix(listener) => {
-                let address = listener.local_addr()?;
-                address
-                    .as_pathname()
-                    .map(Address::unix)
-                    .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
-            }
+            Self::Unix(listener) => unix_address(&listener.local_addr()?.into()),
         }
     }
 }
@@ -200,6 +175,12 @@ impl Timer for TokioTimer {
             .as_mut()
             .map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
     }
+}
+
+async fn connect_tcp(address: SocketAddr) -> io::Result<TokioIo> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::Tcp(stream))
 }
 
 fn write<W: AsyncWrite>(stream: Pin<&mut W>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
