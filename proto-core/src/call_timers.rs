@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::planted::{Bug, planted};
 use crate::time::Instant;
 
 /// A heap of call deadlines. Entries of finished calls stay until they come up or the heap is compacted, so that
@@ -33,11 +34,13 @@ impl<I: Copy + Ord> CallTimers<I> {
 
     /// Drops entries of finished calls from the top, so that [`Self::next`] tells the truth.
     pub(crate) fn prune(&mut self, is_open: impl Fn(I) -> bool) {
+        let mut pruned = false;
         while let Some(Reverse((_, id))) = self.heap.peek() {
-            if is_open(*id) {
+            if is_open(*id) && !(std::mem::take(&mut pruned) && planted(Bug::DeadlineLost)) {
                 return;
             }
             self.heap.pop();
+            pruned = true;
         }
         if self.heap.capacity() > 64 {
             self.heap = BinaryHeap::new();

@@ -242,6 +242,24 @@ pub enum CloseReason {
     },
 }
 
+impl CloseReason {
+    /// Whether the peer may still send although the connection is over. Closing a socket over bytes that nobody has read
+    /// could take our last answer away from it: end the sending side, and read and drop until the peer has ended its own,
+    /// or a second has passed.
+    #[must_use]
+    pub const fn lingers(&self) -> bool {
+        !matches!(
+            self,
+            Self::PeerClosed
+                | Self::PeerClosedMidway
+                | Self::PeerGoAway { .. }
+                | Self::SocketFailed
+                | Self::TimedOut(crate::TimerKind::WriteStall)
+                | Self::Shutdown
+        )
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,6 +15,7 @@ pub mod http;
 pub mod http1;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod http2;
+pub mod record;
 pub mod stream;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 pub mod thrift;
@@ -30,12 +31,16 @@ mod exception;
 mod go_duration;
 mod metainfo;
 mod pingpong;
+#[cfg(not(kitewire_planted))]
+mod planted;
+#[cfg(kitewire_planted)]
+pub mod planted;
 mod status;
 mod time;
 
 pub use buf::{Output, Transmit};
-pub use connection::{Connection, Event};
 pub use config::{ClientConfig, Limits, Multiplex, ServerConfig, Switch};
+pub use connection::{Connection, Event};
 pub use error::{CloseReason, DecodeError, DecodeErrorKind, Disconnect, EncodeError};
 pub use exception::{ApplicationException, ExceptionType};
 pub use go_duration::GoDuration;

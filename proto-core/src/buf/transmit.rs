@@ -6,6 +6,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 
 use super::output::Output;
+use crate::planted::{Bug, planted};
 
 /// Bytes that wait for the socket, as a list of segments that the caller owns and reuses.
 ///
@@ -149,14 +150,18 @@ impl Transmit {
                 std::mem::swap(&mut self.arena, arena);
             } else {
                 self.arena.append(arena);
-                if !self.segments.is_empty() {
+                if !self.segments.is_empty() && !planted(Bug::SegmentForgotten) {
                     self.segments.push_back(Segment::Arena(added));
                 }
             }
             return;
         }
         if self.segments.is_empty() && self.arena.len() > self.sent {
-            self.segments.push_back(Segment::Arena(self.arena.len() - self.sent));
+            let gone = match self.sent > 0 && planted(Bug::SegmentStartsOver) {
+                true => 0,
+                false => self.sent,
+            };
+            self.segments.push_back(Segment::Arena(self.arena.len() - gone));
         }
         let mut at = 0;
         for (end, bytes) in shared.drain(..) {
@@ -170,6 +175,28 @@ impl Transmit {
             self.segments.push_back(Segment::Arena(arena.len() - at));
         }
         self.arena.append(arena);
+    }
+
+    /// What waits behind the first `skip` bytes, piece by piece.
+    pub(crate) fn pieces_from(&self, mut skip: usize) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.sent;
+        let alone = match self.segments.is_empty() {
+            true => self.arena.get(at..),
+            false => None,
+        };
+        let segments = self.segments.iter().map(move |segment| match segment {
+            Segment::Arena(len) => {
+                let piece = self.arena.get(at..at + len).unwrap_or(&[]);
+                at += len;
+                piece
+            }
+            Segment::Shared(bytes) => bytes,
+        });
+        alone.into_iter().chain(segments).map(move |piece| {
+            let skipped = skip.min(piece.len());
+            skip -= skipped;
+            piece.get(skipped..).unwrap_or(&[])
+        })
     }
 
     /// Everything that waits, as one vector; for tests and for callers that need contiguous bytes.

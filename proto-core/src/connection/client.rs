@@ -11,7 +11,8 @@ impl Connection {
     /// A oneway call is over at once: [`Event::Ended`](super::Event::Ended) comes when its bytes are on their way.
     ///
     /// # Errors
-    /// Why no call was opened. Nothing of it was sent.
+    /// Why no call was opened. Of a message that cannot be sent over a stream the peer may see a call that is taken back
+    /// at once; nothing else was sent.
     pub fn call(&mut self, now: Instant, request: &Request<'_>, message: &dyn EncodeBody) -> Result<CallId, OpenError> {
         let kind = request.info()?.kind;
         if !kind.has_single_request() {

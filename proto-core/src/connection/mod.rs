@@ -14,9 +14,9 @@
 //!    [`Demand::Receive`];
 //! 3. [`poll_event`](Connection::poll_event) until there is none;
 //! 4. [`poll_transmit`](Connection::poll_transmit) and write, until it gives `false` or the socket takes no more;
-//! 5. when [`is_drained`](Connection::is_drained), close the socket; else wait until the socket can be read (if
-//!    [`read_demand`](Connection::read_demand) says [`Demand::Read`]), until it can be written (if something is left in
-//!    the [`Transmit`]), or until [`poll_timeout`](Connection::poll_timeout).
+//! 5. when [`is_drained`](Connection::is_drained), close the socket, as [`lingers`](Connection::lingers) says; else wait
+//!    until the socket can be read (if [`read_demand`](Connection::read_demand) says [`Demand::Read`]), until it can be
+//!    written (if something is left in the [`Transmit`]), or until [`poll_timeout`](Connection::poll_timeout).
 //!
 //! # Calls
 //!
@@ -48,8 +48,9 @@ use bytes::BytesMut;
 
 use crate::buf::Transmit;
 use crate::dispatch::Services;
-use crate::error::Disconnect;
+use crate::error::{CloseReason, Disconnect};
 use crate::pingpong::{Demand, Shutdown};
+use crate::record::Recorder;
 use crate::time::{Deadline, Instant};
 use crate::wire::Protocol;
 use crate::wire::detect::{Detection, detect};
@@ -122,6 +123,8 @@ pub struct Connection {
     undecided: Option<Undecided>,
     /// Events of this layer, ahead of the engine's.
     events: VecDeque<Event>,
+    /// Why the connection is over, once that was told.
+    closed: Option<CloseReason>,
     /// How deep Thrift structs and containers may lie inside one another.
     max_depth: u16,
 }
@@ -180,6 +183,7 @@ impl Connection {
                 stop: None,
             }),
             events: VecDeque::new(),
+            closed: None,
             max_depth,
         }
     }
@@ -201,6 +205,7 @@ impl Connection {
             inner,
             undecided: None,
             events: VecDeque::new(),
+            closed: None,
             max_depth,
         }
     }
@@ -220,7 +225,8 @@ impl Connection {
     /// Takes in what was read. What is not whole, or has to wait, stays in `input`. Call it again with the same buffer
     /// when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        if self.undecided.is_some() {
+        // What comes after the end does not begin anything anew.
+        if self.undecided.is_some() && self.read_demand() != Demand::Stop {
             self.recognise(now, input);
         }
         match &mut self.inner {
@@ -293,9 +299,14 @@ impl Connection {
 
     /// The next event, until there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.events.pop_front() {
-            return Some(event);
+        let event = self.events.pop_front().or_else(|| self.engine_event());
+        if let Some(Event::Closed { reason }) = &event {
+            self.closed = Some(reason.clone());
         }
+        event
+    }
+
+    fn engine_event(&mut self) -> Option<Event> {
         match &mut self.inner {
             Inner::PingPong(connection) => connection.poll_event().and_then(Event::of_pingpong),
             Inner::PingPongClient(client) => client.poll_event(&mut self.events),
@@ -328,6 +339,26 @@ impl Connection {
             Inner::Grpc(connection) => connection.is_drained(),
             Inner::TtHeader(connection) => connection.is_drained(),
             Inner::Http1(connection) => connection.is_drained(),
+        }
+    }
+
+    /// Why the connection is over, once [`Event::Closed`] was told.
+    #[must_use]
+    pub const fn close_reason(&self) -> Option<&CloseReason> {
+        self.closed.as_ref()
+    }
+
+    /// Whether a drained connection's socket is to be closed gently, because the peer may still send: closing it over
+    /// bytes that nobody has read could take our last answer away from the peer. End the sending side then, and read and
+    /// drop until the peer has ended its own, or a second has passed.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        let has_requests_coming = matches!(self.inner, Inner::Grpc(_) | Inner::TtHeader(_) | Inner::Http1(_));
+        match &self.closed {
+            // Whoever is stopped may not know it yet.
+            Some(CloseReason::Shutdown) => has_requests_coming,
+            Some(reason) => reason.lingers(),
+            None => false,
         }
     }
 
@@ -366,6 +397,30 @@ impl Connection {
         }
     }
 
+    /// Records everything that is put into the connection from now on, so that it can be [replayed](crate::record). To be
+    /// called first of all.
+    pub fn record(&mut self, recorder: Recorder) {
+        match &mut self.inner {
+            Inner::PingPong(connection) => connection.record(recorder),
+            Inner::PingPongClient(client) => client.connection.record(recorder),
+            Inner::Grpc(connection) => connection.record(recorder),
+            Inner::TtHeader(connection) => connection.record(recorder),
+            Inner::Http1(connection) => connection.record(recorder),
+        }
+    }
+
+    /// The recorder, to take from it what it has. There is none as long as a server's peer has not told what it speaks.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        match &mut self.inner {
+            Inner::PingPong(_) if self.undecided.is_some() => None,
+            Inner::PingPong(connection) => connection.recorder(),
+            Inner::PingPongClient(client) => client.connection.recorder(),
+            Inner::Grpc(connection) => connection.recorder(),
+            Inner::TtHeader(connection) => connection.recorder(),
+            Inner::Http1(connection) => connection.recorder(),
+        }
+    }
+
     /// The engine of the protocol spoken, for what only that one has.
     pub fn engine(&mut self) -> Engine<'_> {
         match &mut self.inner {
@@ -387,6 +442,10 @@ impl Connection {
             return;
         };
         let Undecided { services, config, stop } = undecided;
+        let recorder = match &mut self.inner {
+            Inner::PingPong(connection) => connection.recorder().map(|recorder| recorder.again()),
+            _ => None,
+        };
         self.inner = match protocol {
             Protocol::PingPong => return,
             Protocol::Http1 => Inner::Http1(Box::new(http1::Connection::server(Arc::clone(&config.http1), now))),
@@ -399,6 +458,9 @@ impl Connection {
                 Inner::TtHeader(Box::new(connection))
             }
         };
+        if let Some(recorder) = recorder {
+            self.record(recorder);
+        }
         if let Some(how) = stop {
             self.shutdown(now, how);
         }

@@ -83,10 +83,10 @@ impl PingPongClient {
         }
     }
 
-    pub(super) fn pull(&mut self, id: CallId, max_depth: u16) -> Pull<'_> {
+    pub(super) fn pull(&mut self, id: CallId, max_depth: u16) -> Pull {
         match self.ended.get_mut(&id) {
             Some(ended) => match ended.answer.take() {
-                Some(answer) => Pull::Message(Message::whole(answer.shared_body(), max_depth)),
+                Some(answer) => Pull::Message(Message::new(answer.shared_body(), max_depth)),
                 None if ended.outcome == Outcome::Ok => Pull::End,
                 None => Pull::Failed,
             },

@@ -26,7 +26,7 @@ pub struct Request<'a> {
     pub authority: &'a str,
 }
 
-/// Why no call was opened. Nothing of it was sent.
+/// Why no call was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -111,13 +111,13 @@ impl Connection {
     }
 
     /// Pulls the next message of a call, on either side.
-    pub fn pull(&mut self, id: CallId) -> Pull<'_> {
+    pub fn pull(&mut self, id: CallId) -> Pull {
         let max_depth = self.max_depth;
         match &mut self.inner {
             Inner::PingPong(connection) => match connection.request(id).map(|request| request.shared_body()) {
                 Some(body) => {
                     connection.release_request(id);
-                    Pull::Message(Message::whole(body, max_depth))
+                    Pull::Message(Message::new(body, max_depth))
                 }
                 None if connection.is_open(id) => Pull::End,
                 None => Pull::Failed,
@@ -150,9 +150,7 @@ impl Connection {
             }
             Inner::Grpc(connection) => {
                 let id = id.grpc();
-                if has_answered(connection.call(id).map(|call| call.kind), || {
-                    connection.has_answered(id)
-                }) {
+                if connection.is_answered(id) {
                     return Err(SendError::Finished);
                 }
                 let mut sender = connection.sender(id).map_err(|_| SendError::Over)?;
@@ -160,9 +158,7 @@ impl Connection {
             }
             Inner::TtHeader(connection) => {
                 let id = id.tt_header();
-                if has_answered(connection.stream(id).map(|call| call.kind), || {
-                    connection.has_answered(id)
-                }) {
+                if connection.is_answered(id) {
                     return Err(SendError::Finished);
                 }
                 let mut sender = connection.sender(id).map_err(|_| SendError::Over)?;
@@ -173,7 +169,14 @@ impl Connection {
     }
 
     /// Server: ends a call and releases it. A ping-pong call that was answered is over already, and stays so.
+    ///
+    /// Where [`Ending::Ok`] needs an empty answer and there is no room for it, the call fails and says so.
     pub fn finish(&mut self, now: Instant, id: CallId, ending: &Ending<'_>) {
+        let full = Ending::Failed(NO_ROOM);
+        let ending = match ending {
+            Ending::Ok if self.answer_with_nothing(now, id) == Err(SendError::Full) => &full,
+            ending => ending,
+        };
         match &mut self.inner {
             Inner::PingPong(connection) => match ending {
                 Ending::Undecodable(error) => connection.reject(now, id, error),
@@ -185,31 +188,11 @@ impl Connection {
             Inner::Grpc(connection) => {
                 let id = id.grpc();
                 let Some(call) = connection.call(id) else { return };
-                let (kind, codec) = (call.kind, call.codec);
-                let status = ending.status(codec, || call.is_from_kitex());
-                if *ending == Ending::Ok
-                    && kind.has_single_answer()
-                    && !connection.has_answered(id)
-                    && let Ok(mut sender) = connection.sender(id)
-                {
-                    // A call that is over takes no answer.
-                    let _ = sender.send(&Empty(codec));
-                }
+                let status = ending.status(call.codec, || call.is_from_kitex());
                 connection.finish(id, &status, &Fields::new());
             }
             Inner::TtHeader(connection) => {
-                let id = id.tt_header();
-                let Some(stream) = connection.stream(id) else { return };
-                let (kind, codec) = (stream.kind, stream.codec);
-                if *ending == Ending::Ok
-                    && kind.has_single_answer()
-                    && !connection.has_answered(id)
-                    && let Ok(mut sender) = connection.sender(id)
-                {
-                    // A stream that is over takes no answer.
-                    let _ = sender.send(&Empty(codec));
-                }
-                connection.finish(id, &ending.trailer(), &ttstream::Strings::new());
+                connection.finish(id.tt_header(), &ending.trailer(), &ttstream::Strings::new());
             }
             Inner::PingPongClient(_) | Inner::Http1(_) => {}
         }
@@ -253,12 +236,22 @@ impl Connection {
             }
         }
     }
-}
 
-/// Whether a server's call that has one answer at most has had it.
-fn has_answered(kind: Option<MethodKind>, answered: impl FnOnce() -> bool) -> bool {
-    kind.is_some_and(MethodKind::has_single_answer) && answered()
+    /// Sends the empty answer of a stream that owes one and has sent none. Ping-pong has an ending for that.
+    fn answer_with_nothing(&mut self, now: Instant, id: CallId) -> Result<(), SendError> {
+        let is_answered = match &self.inner {
+            Inner::Grpc(connection) => connection.is_answered(id.grpc()),
+            Inner::TtHeader(connection) => connection.is_answered(id.tt_header()),
+            Inner::PingPong(_) | Inner::PingPongClient(_) | Inner::Http1(_) => return Ok(()),
+        };
+        match self.incoming(id).map(|call| (call.kind(), call.codec())) {
+            Some((kind, codec)) if kind.has_single_answer() && !is_answered => self.send(now, id, &Empty(codec)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What the caller of a ping-pong call reads whose handler has gone.
 const GIVEN_UP: &str = "the handler gave the call up";
+/// What the caller reads whose empty answer found no room.
+const NO_ROOM: &str = "too much waits to be sent already";

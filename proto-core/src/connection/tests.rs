@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::*;
 use crate::dispatch::{MethodInfo, MethodKind, ServiceInfo};
 use crate::exception::{ApplicationException, ExceptionType};
-use crate::http::Response;
+use crate::http::{Fields, Response};
 use crate::pingpong::{CallId, Refusal};
 use crate::status::BusinessStatus;
 use crate::wire::{Codec, Transport};
@@ -330,6 +330,32 @@ fn oneway_calls_are_over_at_once() {
     }
 }
 
+/// The peer answers a oneway call too if it does not know the method; that is nobody's answer.
+#[test]
+fn an_answer_to_a_oneway_call_goes_to_no_other() {
+    static TELL: [MethodInfo; 1] = [MethodInfo::new("tell", MethodKind::Oneway)];
+    static OTHER: ServiceInfo = ServiceInfo::new("", "Other", Codec::Thrift, &TELL);
+    let mut pair = Pair::new(pingpong(Transport::TtHeader, Switch::On));
+    let none = Bytes::from_static(b"\0");
+    let tell = Request::new(&OTHER, "tell");
+    let told = pair.client.call(pair.now, &tell, &none).unwrap();
+    let echo = Request::new(&SERVICE, "echo");
+    let asked = pair.client.call(pair.now, &echo, &none).unwrap();
+    assert_ne!(told, asked);
+    static ECHO: [MethodInfo; 1] = [MethodInfo::new("echo", MethodKind::Unary)];
+    static SERVED: ServiceInfo = ServiceInfo::new("", "Echo", Codec::Thrift, &ECHO);
+    pair.server = Connection::server(
+        Arc::new(Services::of(&[&SERVED]).unwrap()),
+        Arc::new(Config::default()),
+        pair.now,
+    );
+    let served = pair.opened();
+    pair.server.finish(pair.now, served, &Ending::Ok);
+    pair.carry();
+    while pair.client.poll_event().is_some() {}
+    assert_eq!(pair.client.outcome(asked), Some(Outcome::Ok));
+}
+
 #[test]
 fn what_a_protocol_does_not_carry_is_refused() {
     let now = Instant::from_nanos(1);
@@ -409,6 +435,27 @@ fn a_port_answers_browsers_too() {
 }
 
 #[test]
+fn a_recorded_connection_is_replayed() {
+    for speaks in calls().into_iter().chain(streams()) {
+        let method = match speaks {
+            Speaks::TtHeaderStreams(_) => "watch",
+            _ => "echo",
+        };
+        let mut pair = Pair::new(speaks.clone());
+        pair.server.record(Recorder::new(1 << 20));
+        assert!(pair.server.recorder().is_none(), "nobody knows what it is");
+        let (id, served) = pair.call(method, b"\x0b\0\x01\0\0\0\x02hi\0");
+        let got = messages(&mut pair.server, served);
+        pair.server.send(pair.now, served, &got[0]).unwrap();
+        pair.server.finish(pair.now, served, &Ending::Ok);
+        pair.end(id);
+        let recording = pair.server.recorder().unwrap().finish();
+        let replayed = crate::record::replay(&recording).unwrap();
+        assert!(replayed.difference.is_none(), "{speaks:?}: {replayed:?}");
+    }
+}
+
+#[test]
 fn a_silent_peer_is_not_waited_for() {
     let mut pair = Pair::new(Speaks::Grpc(Arc::default()));
     let mut input = BytesMut::from("P");
@@ -419,6 +466,46 @@ fn a_silent_peer_is_not_waited_for() {
     let closed = pair.server.poll_event();
     assert!(matches!(closed, Some(Event::Closed { .. })), "{closed:?}");
     assert!(pair.server.is_drained());
+    let mut late = BytesMut::from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    pair.server.receive(due.at, &mut late);
+    assert_eq!(pair.server.poll_event(), None, "it is over");
+    assert!(pair.server.is_drained());
+}
+
+#[test]
+fn a_call_that_was_let_go_of_is_heard_of_no_more() {
+    for speaks in calls() {
+        if matches!(speaks, Speaks::Grpc(_)) {
+            continue;
+        }
+        let mut pair = Pair::new(speaks);
+        let due = pair.now + Duration::from_secs(1);
+        let mut request = Request::new(&SERVICE, "echo");
+        request.deadline = Some(due);
+        let message = Bytes::from_static(b"\0");
+        let id = pair.client.call(pair.now, &request, &message).unwrap();
+        pair.client.handle_timeout(due, &mut BytesMut::new());
+        pair.client.release(due, id);
+        let told: Vec<_> = std::iter::from_fn(|| pair.client.poll_event()).collect();
+        assert!(!told.contains(&Event::Ended { id }), "{told:?}");
+        assert_eq!((pair.client.outcome(id), pair.client.open_calls()), (None, 0));
+    }
+}
+
+#[test]
+fn a_header_alone_is_no_answer() {
+    let mut pair = Pair::new(Speaks::Grpc(Arc::default()));
+    let (id, served) = pair.call("echo", b"\0");
+    let Engine::Grpc(engine) = pair.server.engine() else {
+        panic!("that is what it speaks");
+    };
+    let sent = engine.sender(served.grpc()).unwrap().send_header(&Fields::new());
+    assert_eq!(sent, Ok(()));
+    let answer = Bytes::from_static(b"\0");
+    assert_eq!(pair.server.send(pair.now, served, &answer), Ok(()));
+    assert_eq!(pair.server.send(pair.now, served, &answer), Err(SendError::Finished));
+    pair.server.finish(pair.now, served, &Ending::Ok);
+    assert_eq!(pair.end(id), (vec![answer], Outcome::Ok));
 }
 
 #[test]

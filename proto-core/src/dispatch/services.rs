@@ -99,6 +99,7 @@ pub struct Services {
 #[derive(Debug, Clone)]
 struct Entry {
     info: ServiceInfo,
+    role: ServiceRole,
     methods: Names<u16>,
 }
 
@@ -195,6 +196,19 @@ impl Services {
     /// The services, in registration order.
     pub fn iter(&self) -> impl Iterator<Item = &ServiceInfo> {
         self.services.iter().map(|entry| &entry.info)
+    }
+
+    /// The services as they were registered, in that order.
+    pub(crate) fn declared(&self) -> impl ExactSizeIterator<Item = (&ServiceInfo, ServiceRole)> {
+        self.services.iter().map(|entry| (&entry.info, entry.role))
+    }
+
+    pub(crate) const fn strictness(&self) -> Strictness {
+        self.strictness
+    }
+
+    pub(crate) const fn unknown_handler(&self) -> UnknownHandler {
+        self.unknown
     }
 
     /// The service at `index`.
@@ -309,6 +323,7 @@ impl ServicesBuilder {
             table.by_name.insert(info.name.as_bytes().into(), index);
             table.services.push(Entry {
                 info: info.clone(),
+                role: *role,
                 methods,
             });
         }

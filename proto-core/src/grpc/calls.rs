@@ -29,6 +29,8 @@ pub(super) struct Call {
     pub(super) deadline: Option<Instant>,
     /// Server: the response header is out.
     pub(super) header_sent: bool,
+    /// Server: the single answer is out.
+    pub(super) answered: bool,
     /// Client: the response header is there, and is not all of the response.
     pub(super) has_header: bool,
     /// Client: nothing of the call was processed, so that another try does no harm.

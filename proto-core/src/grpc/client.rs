@@ -31,6 +31,9 @@ impl Connection {
     ///
     /// The connection cannot open a call now, or the request is not legal.
     pub fn open(&mut self, now: Instant, request: &Request<'_>) -> Result<StreamId, OpenError> {
+        if self.recorder.is_some() {
+            return self.record_open(now, request);
+        }
         if request.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(OpenError::DeadlinePassed);
         }
@@ -50,6 +53,7 @@ impl Connection {
             },
             deadline: request.deadline,
             header_sent: true,
+            answered: false,
             has_header: false,
             unprocessed: false,
             ending: None,

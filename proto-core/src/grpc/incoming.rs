@@ -80,9 +80,9 @@ impl<'a> IncomingCall<'a> {
 }
 
 impl Connection {
-    /// Server: whether the answer to a call has begun.
-    pub(crate) fn has_answered(&self, id: StreamId) -> bool {
-        self.calls.get(id).is_some_and(|call| call.header_sent)
+    /// Server: whether a call has one answer at most, and has had it.
+    pub(crate) fn is_answered(&self, id: StreamId) -> bool {
+        self.calls.get(id).is_some_and(|call| call.answered)
     }
 
     /// Server: a call that is not released.

@@ -62,6 +62,7 @@ mod inbox;
 mod incoming;
 mod opening;
 mod receive;
+mod recorded;
 mod send;
 mod server;
 
@@ -82,6 +83,7 @@ use crate::http::{Exchanges, Fields};
 use crate::http2;
 use crate::http2::{ErrorCode, Role};
 use crate::pingpong::{Demand, Shutdown};
+use crate::record::{Op, Recorded, Recorder};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::grpc::Outcome;
 
@@ -122,6 +124,7 @@ pub struct Connection {
     scratch: Output,
     /// Memory for the section that is being sent.
     section: Fields,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Connection {
@@ -161,6 +164,7 @@ impl Connection {
             gzip: Gzip::default(),
             scratch: Output::new(),
             section: Fields::new(),
+            recorder: None,
         }
     }
 
@@ -168,12 +172,18 @@ impl Connection {
     /// when [`Self::read_demand`] says [`Demand::Receive`].
     #[inline]
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_receive(now, input, Self::receive);
+        }
         self.http2.receive(now, input);
         self.go_on(now);
     }
 
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(now, why, Self::handle_disconnect);
+        }
         self.http2.handle_disconnect(now, why);
         self.go_on(now);
     }
@@ -188,6 +198,9 @@ impl Connection {
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
     #[inline]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.recorder.is_some() {
+            return self.record_transmit(now, out, Self::poll_transmit);
+        }
         let any = self.http2.poll_transmit(now, out);
         self.go_on(now);
         any
@@ -227,6 +240,9 @@ impl Connection {
 
     /// Does what is due at `now`. Calling early or more often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.recorder.is_some() {
+            return self.record_timeout(now, Self::handle_timeout);
+        }
         self.http2.handle_timeout(now);
         self.go_on(now);
         while let Some(id) = self.deadlines.expired(now) {
@@ -248,6 +264,9 @@ impl Connection {
     /// The next event, until there is none.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.recorder.is_some() {
+            return self.record_event(Self::poll_event);
+        }
         self.events.pop_front()
     }
 
@@ -295,6 +314,9 @@ impl Connection {
     /// Tells that the application is done with a call. Every call has to be released, or finished by a server, however
     /// it ended. One that is not over is given up: the peer sees it cancelled.
     pub fn release(&mut self, id: StreamId) {
+        if self.recorder.is_some() {
+            return self.record_id(Op::Release, id, Self::release);
+        }
         if let Some(call) = self.calls.remove(id) {
             self.held = self.held.saturating_sub(call.inbox.held());
             if self.role == Role::Client
@@ -313,6 +335,9 @@ impl Connection {
     /// Ends the connection; see [`Shutdown`]. Calls that run go on until the deadline, and are then reset with
     /// [`drain_code`](http2::Config::drain_code).
     pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        if self.recorder.is_some() {
+            return self.record_shutdown(now, how, Self::shutdown);
+        }
         self.http2.shutdown(now, how);
         self.go_on(now);
     }
@@ -344,8 +369,17 @@ impl Connection {
         self.http2.usage().saturating_add(self.held).saturating_add(requests)
     }
 
+    /// Bytes of the connection's receive window that wait for their readers. Nothing, when no call is open.
+    #[must_use]
+    pub fn withheld(&self) -> usize {
+        self.http2.withheld()
+    }
+
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
+        if self.recorder.is_some() {
+            return self.record_release_memory(Self::release_memory);
+        }
         self.http2.release_memory();
         self.calls.shrink();
         self.gzip.release_memory();

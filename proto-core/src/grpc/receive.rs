@@ -79,21 +79,27 @@ impl<'a> Receiver<'a> {
     pub fn pull(self) -> Pull<'a> {
         let Self { connection, key } = self;
         let look = connection.look(key);
-        if connection.role == Role::Client && !connection.is_single_answer_whole(key, &look) {
-            let broken = connection.calls.at(key).is_none_or(|call| call.inbox.broken);
-            return if broken { Pull::Failed } else { Pull::Empty };
-        }
-        match look {
-            Look::InPlace { skip, len } => connection.lend(key, skip, len),
+        let pull = match look {
+            _ if connection.role == Role::Client && !connection.is_single_answer_whole(key, &look) => {
+                let broken = connection.calls.at(key).is_none_or(|call| call.inbox.broken);
+                if broken { Pull::Failed } else { Pull::Empty }
+            }
+            Look::InPlace { skip, len } => return connection.lend(key, skip, len),
             Look::Ready => match connection.take_ready(key) {
-                Some(bytes) => Pull::Message(Message {
-                    place: Place::Owned(bytes),
-                }),
+                Some(bytes) => {
+                    return Pull::Message(Message {
+                        place: Place::Owned(bytes),
+                    });
+                }
                 None => Pull::Failed,
             },
             Look::Nothing => connection.nothing_to_pull(key),
             Look::Failed => Pull::Failed,
+        };
+        if connection.recorder.is_some() {
+            connection.record_pull(key, &pull);
         }
+        pull
     }
 }
 
@@ -151,6 +157,10 @@ impl Connection {
         };
         match self.http2.receiver(call.id) {
             Ok(receiver) => {
+                if let Some(recorder) = &mut self.recorder {
+                    let message = receiver.chunk().get(skip..skip.saturating_add(len));
+                    recorder.pull(&call.id, message.unwrap_or(&[]));
+                }
                 let inbox = &mut call.inbox;
                 let place = Place::Stream {
                     receiver,
@@ -165,8 +175,12 @@ impl Connection {
     }
 
     fn take_ready(&mut self, key: Key) -> Option<Bytes> {
-        let message = self.calls.at_mut(key)?.inbox.take_ready()?;
+        let call = self.calls.at_mut(key)?;
+        let message = call.inbox.take_ready()?;
         self.held = self.held.saturating_sub(message.len());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.pull(&call.id, &message);
+        }
         Some(message)
     }
 

@@ -36,6 +36,9 @@ impl<'a> Sender<'a> {
     /// above the limit. Nothing of it was sent.
     #[inline]
     pub fn send(&mut self, message: &dyn EncodeBody) -> Result<(), SendError> {
+        if self.connection.recorder.is_some() {
+            return self.connection.record_send(self.key, message);
+        }
         self.connection.send(self.key, message)
     }
 
@@ -45,6 +48,9 @@ impl<'a> Sender<'a> {
     ///
     /// It is out already, the call is over, or the peer takes no header of this size.
     pub fn send_header(&mut self, metadata: &Fields) -> Result<(), SendError> {
+        if self.connection.recorder.is_some() {
+            return self.connection.record_send_header(self.key, metadata);
+        }
         self.connection.send_header(self.key, metadata)
     }
 
@@ -55,16 +61,10 @@ impl<'a> Sender<'a> {
     /// That was said before, or the call is over. A server's answers end with
     /// [`Connection::finish`] alone.
     pub fn finish(&mut self) -> Result<(), SendError> {
-        let connection = &mut *self.connection;
-        let call = connection.calls.at(self.key).ok_or(SendError::Over)?;
-        if call.phase != Phase::Open {
-            return Err(SendError::Over);
+        if self.connection.recorder.is_some() {
+            return self.connection.record_close_send(self.key);
         }
-        if connection.role == Role::Server {
-            return Err(SendError::Finished);
-        }
-        let mut sender = connection.http2.sender(call.id).map_err(|_| SendError::Over)?;
-        sender.finish().map_err(stream_error)
+        self.connection.close_send(self.key)
     }
 
     /// Bytes that can be sent before [`SendError::Full`]; the last message may go beyond it.
@@ -78,12 +78,13 @@ impl<'a> Sender<'a> {
 }
 
 impl Connection {
-    fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
+    pub(super) fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
         let call = self.calls.at(key).ok_or(SendError::Over)?;
         if call.phase != Phase::Open {
             return Err(SendError::Over);
         }
         let (id, compression) = (call.id, call.compression);
+        let is_answer = self.role == Role::Server && call.kind.has_single_answer();
         if self.role == Role::Server && !call.header_sent {
             self.send_header(key, &Fields::new())?;
         }
@@ -96,7 +97,22 @@ impl Connection {
             self.gzip.pack(out);
         }
         sender.put_output(out);
+        if is_answer && let Some(call) = self.calls.at_mut(key) {
+            call.answered = true;
+        }
         Ok(())
+    }
+
+    pub(super) fn close_send(&mut self, key: Key) -> Result<(), SendError> {
+        let call = self.calls.at(key).ok_or(SendError::Over)?;
+        if call.phase != Phase::Open {
+            return Err(SendError::Over);
+        }
+        if self.role == Role::Server {
+            return Err(SendError::Finished);
+        }
+        let mut sender = self.http2.sender(call.id).map_err(|_| SendError::Over)?;
+        sender.finish().map_err(stream_error)
     }
 
     pub(super) fn send_header(&mut self, key: Key, metadata: &Fields) -> Result<(), SendError> {

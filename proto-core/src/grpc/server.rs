@@ -22,6 +22,9 @@ impl Connection {
     /// If the peer takes no trailers of that size, they go without `trailer` and details, and if not even so, the stream
     /// is reset.
     pub fn finish(&mut self, id: StreamId, outcome: &Outcome, trailer: &Fields) {
+        if self.recorder.is_some() {
+            return self.record_finish(id, outcome, trailer);
+        }
         let Some(call) = self.calls.get(id) else {
             return;
         };
@@ -51,6 +54,9 @@ impl Connection {
     ///
     /// There is no such request, or the response cannot be sent; then nothing was, and the request stays open.
     pub fn respond_http(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
+        if self.recorder.is_some() {
+            return self.record_respond_http(now, id, response);
+        }
         let http = self.http.as_mut().ok_or(RespondError::UnknownRequest)?;
         let sent = http.respond(&mut self.http2, id, response);
         self.go_on(now);
@@ -147,6 +153,7 @@ impl Connection {
             compression,
             deadline,
             header_sent: false,
+            answered: false,
             has_header: false,
             unprocessed: false,
             ending: None,

@@ -193,6 +193,10 @@ impl Exchanges {
         self.open.iter().filter(|(_, exchange)| runs(&exchange.phase)).count()
     }
 
+    pub(crate) const fn limits(&self) -> &RequestLimits {
+        &self.limits
+    }
+
     /// Bytes of bodies that are not answered.
     pub(crate) const fn usage(&self) -> usize {
         self.held

@@ -4,6 +4,7 @@ mod body;
 mod event;
 mod exchanges;
 mod fields;
+mod recorded;
 mod request;
 mod response;
 mod server;

@@ -10,6 +10,7 @@ use super::{Request, RequestId, RequestLimits, RespondError, Response, ServerEve
 use crate::buf::Transmit;
 use crate::error::Disconnect;
 use crate::pingpong::{Demand, Shutdown};
+use crate::record::{Recorded, Recorder};
 use crate::time::{Deadline, Instant};
 use crate::{http1, http2};
 
@@ -52,17 +53,19 @@ use crate::{http1, http2};
 /// assert!(connection.poll_transmit(now, &mut out));
 /// ```
 pub struct ServerConnection {
-    version: Version,
+    pub(super) version: Version,
+    /// HTTP/2: an HTTP/1 connection has its own.
+    pub(super) recorder: Option<Box<Recorder>>,
 }
 
-enum Version {
+pub(super) enum Version {
     Http1(Box<http1::Connection>),
     Http2(Box<Http2>),
 }
 
-struct Http2 {
-    connection: http2::Connection,
-    exchanges: Exchanges,
+pub(super) struct Http2 {
+    pub(super) connection: http2::Connection,
+    pub(super) exchanges: Exchanges,
 }
 
 impl ServerConnection {
@@ -71,6 +74,7 @@ impl ServerConnection {
     pub fn http1(config: Arc<http1::Config>, now: Instant) -> Self {
         Self {
             version: Version::Http1(Box::new(http1::Connection::server(config, now))),
+            recorder: None,
         }
     }
 
@@ -83,12 +87,16 @@ impl ServerConnection {
         };
         Self {
             version: Version::Http2(Box::new(http2)),
+            recorder: None,
         }
     }
 
     /// Takes in what was read. What is not whole, or has to wait, stays in `input`. Call it again with the same buffer
     /// when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_receive(now, input, Self::receive);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.receive(now, input),
             Version::Http2(http2) => http2.then(now, |connection| connection.receive(now, input)),
@@ -97,6 +105,9 @@ impl ServerConnection {
 
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(now, why, Self::handle_disconnect);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.handle_disconnect(now, why),
             Version::Http2(http2) => http2.then(now, |connection| connection.handle_disconnect(now, why)),
@@ -114,6 +125,9 @@ impl ServerConnection {
 
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.recorder.is_some() {
+            return self.record_transmit(now, out, Self::poll_transmit);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.poll_transmit(now, out),
             Version::Http2(http2) => {
@@ -138,6 +152,9 @@ impl ServerConnection {
 
     /// Does what is due at `now`. Calling early or more often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.recorder.is_some() {
+            return self.record_timeout(now, Self::handle_timeout);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.handle_timeout(now),
             Version::Http2(http2) => {
@@ -150,6 +167,9 @@ impl ServerConnection {
 
     /// The next event, until there is none.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        if self.recorder.is_some() {
+            return self.record_event(Self::poll_event);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.poll_event(),
             Version::Http2(http2) => http2.exchanges.poll_event(),
@@ -171,6 +191,9 @@ impl ServerConnection {
     ///
     /// There is no such request, or the response cannot be sent; then nothing was, and the request stays open.
     pub fn respond(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
+        if self.recorder.is_some() {
+            return self.record_respond(now, id, response);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.respond(now, id, response),
             Version::Http2(http2) => {
@@ -183,6 +206,9 @@ impl ServerConnection {
 
     /// Ends the connection; see [`Shutdown`].
     pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        if self.recorder.is_some() {
+            return self.record_shutdown(now, how, Self::shutdown);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.shutdown(now, how),
             Version::Http2(http2) => http2.then(now, |connection| connection.shutdown(now, how)),
@@ -219,6 +245,9 @@ impl ServerConnection {
 
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
+        if self.recorder.is_some() {
+            return self.record_release_memory(Self::release_memory);
+        }
         match &mut self.version {
             Version::Http1(connection) => connection.release_memory(),
             Version::Http2(http2) => {

@@ -9,6 +9,7 @@ use super::{Connection, Phase};
 use crate::buf::Output;
 use crate::error::{CloseReason, Disconnect};
 use crate::http::{PROGRESS, Refusal, RequestId, ServerEvent};
+use crate::record::Recorded;
 use crate::time::{Deadline, Instant, TimerKind};
 
 /// When what began.
@@ -45,7 +46,10 @@ impl Connection {
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     ///
     /// After [`Disconnect::ReadEnd`] requests already read are still answered; the other two end everything at once.
-    pub fn handle_disconnect(&mut self, _now: Instant, why: Disconnect) {
+    pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(now, why, Self::handle_disconnect);
+        }
         match why {
             Disconnect::ReadEnd => {
                 self.life.read_ended = true;
@@ -88,6 +92,9 @@ impl Connection {
 
     /// Does what is due at `now`. Calling early or more often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.recorder.is_some() {
+            return self.record_timeout(now, Self::handle_timeout);
+        }
         while let Some(due) = self.poll_timeout().filter(|due| due.at <= now) {
             match due.timer {
                 // RFC 9110 §15.5.9.

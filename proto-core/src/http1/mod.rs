@@ -13,6 +13,7 @@ mod config;
 mod life;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 mod parse;
+mod recorded;
 mod respond;
 #[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 mod scan;
@@ -38,6 +39,7 @@ use crate::buf::{Output, Transmit};
 use crate::error::CloseReason;
 use crate::http::{Fields, Refusal, Request, RequestId, ServerEvent};
 use crate::pingpong::{Demand, Shutdown};
+use crate::record::{Recorded, Recorder};
 use crate::time::Instant;
 
 /// The server's side of an HTTP/1.1 connection: bytes and time in, requests and bytes out.
@@ -82,6 +84,7 @@ pub struct Connection {
     handed: usize,
     life: Life,
     times: Times,
+    recorder: Option<Box<Recorder>>,
 }
 
 /// Where the connection is between two requests.
@@ -133,12 +136,16 @@ impl Connection {
             handed: 0,
             life: Life::default(),
             times: Times::new(now),
+            recorder: None,
         }
     }
 
     /// Takes in what was read. What is not whole, or has to wait, stays in `input`. Call it again with the same buffer
     /// when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_receive(now, input, Self::receive);
+        }
         self.life.blocked = false;
         while self.life.closed.is_none() {
             if !self.may_go_on() {
@@ -183,6 +190,9 @@ impl Connection {
 
     /// The next event, until there is none.
     pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        if self.recorder.is_some() {
+            return self.record_event(Self::poll_event);
+        }
         self.events.pop_front()
     }
 
@@ -194,6 +204,9 @@ impl Connection {
 
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.recorder.is_some() {
+            return self.record_transmit(now, out, Self::poll_transmit);
+        }
         if self.life.abandoned {
             return false;
         }
@@ -216,7 +229,10 @@ impl Connection {
 
     /// Ends the connection; see [`Shutdown`]. A request that has begun is finished and answered with
     /// `connection: close`; between two requests the connection ends at once.
-    pub fn shutdown(&mut self, _now: Instant, how: Shutdown) {
+    pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        if self.recorder.is_some() {
+            return self.record_shutdown(now, how, Self::shutdown);
+        }
         match how {
             Shutdown::Graceful { until } => {
                 self.life.draining = true;
@@ -256,6 +272,9 @@ impl Connection {
 
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
+        if self.recorder.is_some() {
+            return self.record_release_memory(Self::release_memory);
+        }
         self.output.release();
         if self.events.is_empty() {
             self.events.shrink_to(0);

@@ -14,6 +14,9 @@ use crate::time::Instant;
 impl Connection {
     /// Answers the open request. An error changes nothing.
     pub fn respond(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
+        if self.recorder.is_some() {
+            return self.record_respond(now, id, response);
+        }
         if !self.is_open(id) {
             return Err(RespondError::UnknownRequest);
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes};
 
 use crate::buf::{Output, SHARE_FROM};
+use crate::planted::{Bug, planted};
 
 /// A queue of bytes.
 ///
@@ -148,7 +149,10 @@ impl Chunks {
 
     /// Forgets everything and keeps a block of ordinary size.
     pub(super) fn clear(&mut self) -> usize {
-        let len = self.len;
+        let len = match !self.pieces.is_empty() && planted(Bug::LargeUnreadLost) {
+            true => self.block.len().saturating_sub(self.read),
+            false => self.len,
+        };
         self.pieces.clear();
         self.len = 0;
         self.block.clear();

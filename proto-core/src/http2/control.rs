@@ -5,6 +5,7 @@ use super::event::{Event, Initiator, Outcome};
 use super::receive::Stray;
 use super::window::Overflow;
 use super::{Connection, Role};
+use crate::planted::{Bug, planted};
 use crate::stream::lifecycle::{self, Arrival, Receiving, Sending, Verdict};
 use crate::time::Instant;
 use crate::wire::http2::{ErrorCode, Flags, Setting, Settings, StreamId};
@@ -60,7 +61,8 @@ impl Connection {
         }
         for (key, stream) in self.streams.iter_mut() {
             stream.send_window.shift(delta)?;
-            if delta > 0 && stream.has_queued_data() && !stream.queued {
+            let waits = delta > 0 && stream.has_queued_data() && !stream.queued;
+            if waits && !(stream.sending == Sending::Ended && planted(Bug::FinishedForgotten)) {
                 stream.queued = true;
                 self.ready.push_back((stream.id, key));
             }
@@ -186,7 +188,10 @@ impl Connection {
                 let beyond = self
                     .streams
                     .get(key)
-                    .is_some_and(|stream| stream.id > last && !stream.ended);
+                    .filter(|stream| !stream.ended)
+                    .is_some_and(|stream| {
+                        stream.id > last || stream.id == last && stream.has_queued_data() && planted(Bug::LastRefused)
+                    });
                 if beyond {
                     if let Some(stream) = self.streams.get_mut(key) {
                         stream.receiving = Receiving::ResetThere;

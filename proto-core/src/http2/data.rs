@@ -7,6 +7,7 @@ use super::budget::Abuse;
 use super::receive::Stray;
 use super::streams::Stream;
 use crate::buf::SHARE_FROM;
+use crate::planted::{Bug, planted};
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Verdict};
 use crate::time::Instant;
@@ -42,6 +43,7 @@ impl Connection {
             };
             return self.on_missing_stream(now, head.stream, what);
         };
+        let has_just_told = matches!(self.events.back(), Some(super::Event::Readable { id }) if *id != head.stream);
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
@@ -59,9 +61,11 @@ impl Connection {
         }
         let padding = len.saturating_sub(content.len());
         if stream.released {
-            self.give_back_connection(content.len());
+            if !planted(Bug::ReleasedKeepsCredit) {
+                self.give_back_connection(content.len());
+            }
         } else if !content.is_empty() {
-            if stream.body.is_empty() && !ends {
+            if stream.body.is_empty() && !ends && !(has_just_told && planted(Bug::ReadableOnce)) {
                 self.events.push_back(super::Event::Readable { id: stream.id });
             }
             match shared {
@@ -111,8 +115,11 @@ impl Connection {
     pub(super) fn discard_body(&mut self, key: Key) {
         if let Some(stream) = self.streams.get_mut(key) {
             let len = stream.body.clear();
+            let was_reset = stream.receiving.is_reset();
             self.counts.unread = self.counts.unread.saturating_sub(len);
-            self.give_back_connection(len);
+            if !(was_reset && len > 0 && planted(Bug::ResetKeepsCredit)) {
+                self.give_back_connection(len);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use super::event::{Event, Finish};
 use super::{Connection, Role, Tail};
 use crate::buf::Transmit;
 use crate::http::Fields;
+use crate::planted::{Bug, planted};
 use crate::stream::index::Key;
 use crate::stream::lifecycle::Sending;
 use crate::time::Instant;
@@ -41,7 +42,9 @@ impl Connection {
         self.settle(now);
         if !self.output.is_empty() && out.len() < MAX_HANDED {
             out.append(&mut self.output);
-            self.tail = None;
+            if !planted(Bug::TailOutlives) {
+                self.tail = None;
+            }
         }
         self.counts.handed = out.len();
         if self.counts.handed == 0 {
@@ -156,9 +159,7 @@ impl Connection {
             end: 0,
         };
         match self.tail {
-            Some(last)
-                if last.id == id && last.end == self.output.len() && last.len.saturating_add(len) <= MAX_DATA =>
-            {
+            Some(last) if last.id == id && last.end == self.output.len() && self.fits(last.len.saturating_add(len)) => {
                 tail.head = last.head;
                 tail.len = last.len.saturating_add(len);
                 self.output
@@ -170,6 +171,13 @@ impl Connection {
             Finish::Now => None,
             Finish::Later => Some(tail),
         };
+    }
+
+    /// Whether a DATA frame may become so long.
+    #[inline]
+    fn fits(&self, len: usize) -> bool {
+        let grows = self.counts.handed > 0 && len <= MAX_DATA.saturating_add(HEAD_LEN);
+        len <= MAX_DATA || grows && planted(Bug::FrameTooLong)
     }
 
     /// The bytes of the frame that was begun are in the output.
@@ -211,7 +219,7 @@ impl Connection {
         let Some(stream) = self
             .streams
             .get_mut(key)
-            .filter(|stream| stream.id == id && stream.queued)
+            .filter(|stream| stream.queued && (stream.id == id || planted(Bug::WrongTurn)))
         else {
             return Turn::Done;
         };
@@ -243,8 +251,10 @@ impl Connection {
         stream.end_written = ends;
         stream.send_window.take(len);
         let has_room = stream.wants_room && rest <= self.config.send_buffer / 2;
-        if has_room {
+        if has_room || stream.wants_room && self.counts.handed > 0 && planted(Bug::RoomForgotten) {
             stream.wants_room = false;
+        }
+        if has_room {
             self.events.push_back(Event::Writable { id });
         }
         self.send_window.take(len);

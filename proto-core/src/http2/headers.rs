@@ -9,6 +9,7 @@ use super::streams::{Gone, Stream};
 use super::window::{RecvWindow, SendWindow};
 use super::{Connection, Role};
 use crate::http::Fields;
+use crate::planted::{Bug, planted};
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Arrival, Receiving, Sending, Verdict};
 use crate::time::Instant;
@@ -119,7 +120,9 @@ impl Connection {
             self.last_peer = id;
             return self.streams.remember(id, Gone::ResetHere);
         }
-        self.last_peer = id;
+        if !(self.life.drain.is_some() && planted(Bug::StopMovesNot)) {
+            self.last_peer = id;
+        }
         self.budgets.refund(Abuse::Ignored, 4);
         let room = self.counts.heads.saturating_add(fields.size()) <= self.config.limits.max_memory / 2;
         // The client may not know the limit before it has acknowledged our settings.

@@ -302,6 +302,21 @@ impl Connection {
             .fold(0, usize::saturating_add)
     }
 
+    /// Bytes of the connection's receive window that wait for their readers. Nothing, when no stream is open.
+    #[must_use]
+    pub fn withheld(&self) -> usize {
+        self.recv_window.held()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// When the connection began.
+    pub(crate) const fn start(&self) -> Instant {
+        self.times.start
+    }
+
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
         self.output.release();

@@ -8,6 +8,7 @@ use super::streams::{Outbox, Stream};
 use super::{Connection, Role};
 use crate::buf::Output;
 use crate::http::Fields;
+use crate::planted::{Bug, planted};
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Act, Consequence, Receiving, Sending};
 use crate::time::Instant;
@@ -124,7 +125,11 @@ impl Connection {
                 Role::Server => stream.end_written,
                 Role::Client => stream.receiving == Receiving::Ended,
             };
-        stream.receiving = Receiving::ResetHere;
+        let is_late = answered && self.role == Role::Server && self.counts.handed > 0;
+        stream.receiving = match is_late && planted(Bug::AnsweredIsEnded) {
+            true => Receiving::Ended,
+            false => Receiving::ResetHere,
+        };
         self.give_up_sending(key);
         if !self.is_closed() {
             self.writer().reset(id, code);

@@ -62,6 +62,7 @@ pub(super) struct RecvWindow {
     /// From how many on they are worth a frame. Half a window: the peer never stands still while the reader keeps up,
     /// and updates stay few.
     worth: u32,
+    size: u32,
 }
 
 impl RecvWindow {
@@ -70,7 +71,14 @@ impl RecvWindow {
             left: size as i64,
             returned: 0,
             worth: if size == 0 { 1 } else { size.div_ceil(2) },
+            size,
         }
+    }
+
+    /// Bytes that were received and are not given back: what the application has not taken yet.
+    pub(super) fn held(&self) -> usize {
+        let open = self.left.saturating_add(self.returned.into());
+        usize::try_from(i64::from(self.size).saturating_sub(open)).unwrap_or(0)
     }
 
     /// Whether `len` more bytes are within the window, or no more than `grace` above it. No bytes always are, whatever

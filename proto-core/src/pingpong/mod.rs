@@ -27,6 +27,7 @@ pub use header::{CallHeader, Header, HeaderStrings};
 pub use incoming::{Incoming, Target};
 pub use reply::{Reply, ReplyOutcome, RespondError};
 pub use request::{OpenError, Request, RequestKind};
+pub(crate) use server::recorded;
 pub use server::{CancelReason, Refusal, ServerConnection, ServerEvent};
 pub use slots::CallId;
 

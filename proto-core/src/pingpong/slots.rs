@@ -1,5 +1,7 @@
 //! The calls of a connection.
 
+use crate::planted::{Bug, planted};
+
 /// A call of one connection, unique while the call is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId {
@@ -38,11 +40,16 @@ impl CallId {
         self.index
     }
 
-    pub(super) const fn index(self) -> u32 {
+    /// The id that [`Self::index`] and [`Self::generation`] are of.
+    pub(crate) const fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    pub(crate) const fn index(self) -> u32 {
         self.index
     }
 
-    pub(super) const fn generation(self) -> u32 {
+    pub(crate) const fn generation(self) -> u32 {
         self.generation
     }
 }
@@ -100,6 +107,18 @@ impl<T> Slots<T> {
         }
     }
 
+    /// Lets nobody else have the id that is given next.
+    pub(super) fn use_up(&mut self, id: CallId) {
+        match self.slots.get_mut(id.index as usize) {
+            Some(slot) => slot.generation = slot.generation.wrapping_add(1),
+            None => self.slots.push(Slot {
+                generation: id.generation.wrapping_add(1),
+                next_free: std::mem::replace(&mut self.free, id.index + 1),
+                value: None,
+            }),
+        }
+    }
+
     #[inline]
     pub(super) fn get(&self, id: CallId) -> Option<&T> {
         self.slots
@@ -139,7 +158,9 @@ impl<T> Slots<T> {
             && slot.value.is_some()
         {
             slot.value = None;
-            slot.generation = slot.generation.wrapping_add(1);
+            if !planted(Bug::IdKept) {
+                slot.generation = slot.generation.wrapping_add(1);
+            }
             slot.next_free = self.free;
             self.free = id.index + 1;
             self.open -= 1;

@@ -10,6 +10,7 @@ use crate::error::EncodeError;
 use crate::exception::{ApplicationException, ExceptionType};
 use crate::http2::Role;
 use crate::metainfo::MetaInfo;
+use crate::record::{Op, Recorded};
 use crate::stream::lifecycle::Sending;
 use crate::time::Instant;
 use crate::wire::ttheader::{IntKey, string_key};
@@ -63,6 +64,9 @@ impl Connection {
     ///
     /// See [`OpenError`]. Nothing was sent, and other streams are not touched.
     pub fn open(&mut self, now: Instant, request: &Request<'_>) -> Result<StreamId, OpenError> {
+        if self.recorder.is_some() {
+            return self.record_open(now, request);
+        }
         if self.life.closed.is_some() || self.role != Role::Client {
             return Err(OpenError::Closed);
         }
@@ -133,6 +137,9 @@ impl Connection {
     /// Gives a stream up for this reason, which both sides see: the peer as its rst, this side as the
     /// [outcome](Self::outcome). Changes nothing once the stream is over.
     pub fn cancel(&mut self, id: StreamId, why: &Exception) {
+        if self.recorder.is_some() {
+            return self.record_cancel(id, why);
+        }
         if self.life.closed.is_none() {
             self.give_up(id, why.clone());
         }
@@ -142,6 +149,9 @@ impl Connection {
     /// it ended. One that is not over is given up: the peer sees it canceled by the user. A stream with a single answer
     /// that was taken is over as far as anybody cares.
     pub fn release(&mut self, id: StreamId) {
+        if self.recorder.is_some() {
+            return self.record_id(Op::Release, id, Self::release);
+        }
         let Some(stream) = self.streams.get(id) else {
             return;
         };

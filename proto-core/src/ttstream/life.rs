@@ -2,11 +2,13 @@
 
 use bytes::BytesMut;
 
-use super::streams::Phase;
+use super::streams::{Phase, Stream};
 use super::{Connection, Event, Exception, StreamId};
 use crate::error::{CloseReason, Disconnect};
 use crate::http2::Role;
 use crate::pingpong::Shutdown;
+use crate::planted::{Bug, planted};
+use crate::record::Recorded;
 use crate::stream::lifecycle::{Receiving, Sending};
 use crate::time::{Instant, TimerKind};
 
@@ -45,6 +47,9 @@ impl Life {
 impl Connection {
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(now, why, Self::handle_disconnect);
+        }
         match why {
             Disconnect::ReadEnd => {
                 self.fail(match self.life.input_len {
@@ -62,6 +67,9 @@ impl Connection {
 
     /// Ends the connection; see [`Shutdown`]. Streams that run go on until the deadline, and are then given up.
     pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
+        if self.recorder.is_some() {
+            return self.record_shutdown(now, how, Self::shutdown);
+        }
         if self.life.closed.is_some() {
             return;
         }
@@ -79,6 +87,9 @@ impl Connection {
 
     /// Ends the connection at once, for a reason of its owner's: its streams fail with `why`.
     pub fn abort(&mut self, now: Instant, why: &Exception) {
+        if self.recorder.is_some() {
+            return self.record_abort(now, why);
+        }
         self.fail_with(CloseReason::Shutdown, why);
         self.settle(now);
     }
@@ -117,7 +128,15 @@ impl Connection {
             Role::Client => self.over,
             Role::Server => 0,
         };
-        self.streams.len() == over
+        let is_unused = self.streams.len() == over;
+        is_unused || self.life.drain.is_some() && self.is_forgotten()
+    }
+
+    /// Whether nothing runs but what is not answered yet, and nobody waits for that.
+    fn is_forgotten(&self) -> bool {
+        let is_silent = |stream: &Stream| stream.sending == Sending::Head;
+        let is_slow = cfg!(kitewire_planted) && self.queues.handed > 0;
+        is_slow && self.streams.iter().all(is_silent) && planted(Bug::StopForgets)
     }
 
     /// Ends the connection, and with it what runs.

@@ -65,6 +65,7 @@ mod life;
 mod output;
 mod pull;
 mod receive;
+mod recorded;
 mod send;
 mod server;
 mod streams;
@@ -83,6 +84,8 @@ use crate::dispatch::Services;
 use crate::error::CloseReason;
 use crate::http2::Role;
 use crate::pingpong::Demand;
+use crate::planted::{Bug, planted};
+use crate::record::{Recorded, Recorder};
 use crate::time::Instant;
 use crate::wire::ttstream::KnownHead;
 
@@ -134,6 +137,7 @@ pub struct Connection {
     duplicates: u32,
     life: Life,
     times: Times,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Connection {
@@ -176,6 +180,7 @@ impl Connection {
             duplicates: 0,
             life: Life::default(),
             times: Times::new(now),
+            recorder: None,
         }
     }
 
@@ -197,6 +202,9 @@ impl Connection {
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write.
     #[inline]
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.recorder.is_some() {
+            return self.record_transmit(now, out, Self::poll_transmit);
+        }
         if self.life.abandoned {
             return false;
         }
@@ -217,7 +225,7 @@ impl Connection {
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.queues.has_control()
-            || !self.updates.is_empty()
+            || !self.updates.is_empty() && !planted(Bug::UpdatesWakeNobody)
             || self.credit.update().is_some() && self.life.closed.is_none()
     }
 
@@ -232,6 +240,9 @@ impl Connection {
     /// The next event, until there is none.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.recorder.is_some() {
+            return self.record_event(Self::poll_event);
+        }
         self.events.pop_front()
     }
 
@@ -325,6 +336,9 @@ impl Connection {
 
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
+        if self.recorder.is_some() {
+            return self.record_release_memory(Self::release_memory);
+        }
         self.queues.release_memory();
         self.spares.release();
         self.known = KnownHead::default();

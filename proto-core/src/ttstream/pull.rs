@@ -9,6 +9,7 @@ use super::inbox::{Front, Spares};
 use super::streams::Stream;
 use super::{Connection, Outcome, StreamId};
 use crate::http2::Role;
+use crate::record::Pulled;
 use crate::stream::index::Key;
 
 /// The receiving half of a stream.
@@ -55,12 +56,10 @@ impl<'a> Receiver<'a> {
     /// so that they hold up neither their sender nor other streams.
     pub fn discard(self) {
         let Self { connection, key } = self;
-        if let Some(stream) = connection.streams.at_mut(key) {
-            stream.flags.is_unread = true;
-            let charge = stream.inbox.clear(&mut connection.spares);
-            connection.credit.take(charge);
-            stream.note_taken(charge, &mut connection.updates);
+        if connection.recorder.is_some() {
+            return connection.record_discard(key);
         }
+        connection.discard(key);
     }
 
     /// The next message. What came before the end of the stream comes before that.
@@ -72,6 +71,9 @@ impl<'a> Receiver<'a> {
             return Pull::Failed;
         };
         if let Some(front) = stream.inbox.front() {
+            if let Some(recorder) = &mut connection.recorder {
+                recorder.pull(&stream.id, stream.inbox.bytes(front));
+            }
             return Pull::Message(Message {
                 stream,
                 credit: &mut connection.credit,
@@ -81,14 +83,29 @@ impl<'a> Receiver<'a> {
                 taken: false,
             });
         }
-        match (stream.ending.as_deref(), role) {
-            (Some(Outcome::Ok), _) => Pull::End,
-            (Some(_), _) => Pull::Failed,
-            (None, Role::Server) if stream.is_request_whole() => Pull::End,
+        let (pull, pulled) = match (stream.ending.as_deref(), role) {
+            (Some(Outcome::Ok), _) => (Pull::End, Pulled::End),
+            (Some(_), _) => (Pull::Failed, Pulled::Failed),
+            (None, Role::Server) if stream.is_request_whole() => (Pull::End, Pulled::End),
             (None, _) => {
                 stream.flags.wants_readable = true;
-                Pull::Empty
+                (Pull::Empty, Pulled::Empty)
             }
+        };
+        if let Some(recorder) = &mut connection.recorder {
+            recorder.pulled(&stream.id, pulled);
+        }
+        pull
+    }
+}
+
+impl Connection {
+    pub(super) fn discard(&mut self, key: Key) {
+        if let Some(stream) = self.streams.at_mut(key) {
+            stream.flags.is_unread = true;
+            let charge = stream.inbox.clear(&mut self.spares);
+            self.credit.take(charge);
+            stream.note_taken(charge, &mut self.updates);
         }
     }
 }

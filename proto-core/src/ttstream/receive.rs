@@ -10,6 +10,8 @@ use super::{Class, Connection, Event, Exception, MetaFrame, Outcome, Side};
 use crate::buf::SHARE_FROM;
 use crate::error::CloseReason;
 use crate::http2::Role;
+use crate::planted::{Bug, planted};
+use crate::record::Recorded;
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{Arrival, Verdict, receiving};
 use crate::time::Instant;
@@ -22,6 +24,9 @@ impl Connection {
     /// when [`Self::read_demand`] says [`Demand::Receive`](crate::Demand::Receive).
     #[inline]
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_receive(now, input, Self::receive);
+        }
         self.note_read(now, input.len());
         self.resume();
         let block = self.life.block_of(input);
@@ -128,7 +133,10 @@ impl Connection {
         let taken = |stream: &&mut Stream| receiving(stream.receiving, Arrival::Data).ttheader == Verdict::Taken;
         let Some(stream) = found.filter(taken) else {
             // Data for nobody counts for the connection all the same.
-            return self.credit.take(charge.into());
+            if !(frame.payload_len() >= SHARE_FROM && self.queues.handed > 0 && planted(Bug::NobodyKeepsCredit)) {
+                self.credit.take(charge.into());
+            }
+            return;
         };
         if self.credit.is_enforced() && stream.received >= stream.granted {
             self.credit.take(charge.into());
@@ -137,7 +145,10 @@ impl Connection {
         stream.received = stream.received.wrapping_add(charge.into());
         if stream.flags.is_unread {
             stream.note_taken(charge.into(), &mut self.updates);
-            return self.credit.take(charge.into());
+            if !planted(Bug::UnreadKeepsCredit) {
+                self.credit.take(charge.into());
+            }
+            return;
         }
         put(&mut stream.inbox, charge, &mut self.spares);
         if std::mem::take(&mut stream.flags.wants_readable) {

@@ -35,6 +35,9 @@ impl<'a> Sender<'a> {
     /// above the limit. Nothing of it was sent.
     #[inline]
     pub fn send(&mut self, message: &dyn EncodeBody) -> Result<(), SendError> {
+        if self.connection.recorder.is_some() {
+            return self.connection.record_send(self.key, message);
+        }
         self.connection.send(self.key, message)
     }
 
@@ -44,6 +47,9 @@ impl<'a> Sender<'a> {
     ///
     /// It is out already, the stream is over, or an entry does not fit.
     pub fn send_header(&mut self, strings: &Strings) -> Result<(), SendError> {
+        if self.connection.recorder.is_some() {
+            return self.connection.record_send_header(self.key, strings);
+        }
         self.connection.send_header(self.key, strings)
     }
 
@@ -53,6 +59,9 @@ impl<'a> Sender<'a> {
     ///
     /// That was said before, or the stream is over. A server's answers end with [`Connection::finish`] alone.
     pub fn finish(&mut self) -> Result<(), SendError> {
+        if self.connection.recorder.is_some() {
+            return self.connection.record_close_send(self.key);
+        }
         self.connection.finish_sending(self.key)
     }
 
@@ -66,7 +75,7 @@ impl<'a> Sender<'a> {
 
 impl Connection {
     #[inline]
-    fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
+    pub(super) fn send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
         if let Some(stream) = self.streams.at_mut(key)
             && stream.phase == Phase::Open
             && stream.sending == Sending::Body
@@ -148,7 +157,7 @@ impl Connection {
         }
     }
 
-    fn finish_sending(&mut self, key: Key) -> Result<(), SendError> {
+    pub(super) fn finish_sending(&mut self, key: Key) -> Result<(), SendError> {
         let Some(stream) = self.streams.at_mut(key) else {
             return Err(SendError::Over);
         };

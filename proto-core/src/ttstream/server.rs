@@ -6,6 +6,7 @@ use super::{Connection, Ending, Event, Exception, IncomingStream, StreamId, Stri
 use crate::dispatch::{Lookup, MethodKind, Services};
 use crate::error::CloseReason;
 use crate::exception::{ApplicationException, ExceptionType};
+use crate::http2::Role;
 use crate::metainfo::{MetaInfo, is_metainfo_key};
 use crate::pingpong::Target;
 use crate::stream::index::Key;
@@ -29,14 +30,18 @@ impl Connection {
         self.streams.get(id).map(IncomingStream::new)
     }
 
-    /// Server: whether a message of the answer was sent.
-    pub(crate) fn has_answered(&self, id: StreamId) -> bool {
-        self.streams.get(id).is_some_and(|stream| stream.sent > 0)
+    /// Server: whether a stream has one answer, and has had it.
+    pub(crate) fn is_answered(&self, id: StreamId) -> bool {
+        let has_all = |stream: &Stream| stream.kind.has_single_answer() && stream.sent > 0;
+        self.role == Role::Server && self.streams.get(id).is_some_and(has_all)
     }
 
     /// Server: ends a stream, and releases it. The header goes first if it has not gone; nothing is sent to a client that
     /// has given the stream up.
     pub fn finish(&mut self, id: StreamId, ending: &Ending, trailer: &Strings) {
+        if self.recorder.is_some() {
+            return self.record_finish(id, ending, trailer);
+        }
         let Some(key) = self.streams.find(id) else {
             return;
         };

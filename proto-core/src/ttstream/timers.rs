@@ -7,6 +7,7 @@ use super::credit::Wait;
 use super::output::Moved;
 use crate::error::CloseReason;
 use crate::http2::Role;
+use crate::record::Recorded;
 use crate::time::{Deadline, Instant, TimerKind};
 
 /// When what began.
@@ -61,6 +62,9 @@ impl Connection {
 
     /// Does what is due at `now`. Calling early or more often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.recorder.is_some() {
+            return self.record_timeout(now, Self::handle_timeout);
+        }
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         while let Some(id) = self.deadlines.expired(now) {
             self.on_deadline(id);

@@ -10,6 +10,7 @@ use crate::pingpong::frame::{Frame, Prefix};
 use crate::pingpong::message::{self, MessageHead};
 use crate::pingpong::request::{OpenError, Request, RequestKind};
 use crate::pingpong::slots::CallId;
+use crate::planted::{Bug, planted};
 use crate::wire::ttheader::{Flags, HeaderWriter, IntKey, string_key};
 use crate::wire::{Codec, MessageType, SequenceId, Transport};
 
@@ -21,6 +22,9 @@ impl ClientConnection {
     /// # Errors
     /// An [`OpenError`]; nothing of the call was sent then.
     pub fn open(&mut self, request: &Request<'_>) -> Result<CallId, OpenError> {
+        if self.recorder.is_some() {
+            return self.record_open(request);
+        }
         if !self.is_reusable() {
             return Err(OpenError::NotUsable);
         }
@@ -57,8 +61,9 @@ impl ClientConnection {
             }
         }
         if request.kind == RequestKind::Oneway {
-            // The peer may answer all the same, when it does not know the method: no call may follow to take that for
-            // its own.
+            // The peer may answer all the same, when it does not know the method: no other call may take that for its
+            // own, neither by the id nor by coming next.
+            self.calls.use_up(id);
             self.retire();
         }
         Ok(id)
@@ -217,9 +222,9 @@ impl ClientConnection {
     fn call_with(&self, sequence: SequenceId) -> Option<CallId> {
         let number = u32::try_from(sequence.0.checked_sub(1)?).ok()?;
         let index = number & ((1 << self.slot_bits()) - 1);
-        let id = self
-            .calls
-            .find(index, |generation| self.slot_sequence(index, generation) == sequence)?;
+        let id = self.calls.find(index, |generation| {
+            self.slot_sequence(index, generation) == sequence || planted(Bug::LateAnswerTaken)
+        })?;
         self.calls.get(id).filter(|call| call.answer.is_none()).map(|_| id)
     }
 

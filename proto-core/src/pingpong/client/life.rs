@@ -4,11 +4,15 @@ use super::{ClientConnection, ClientEvent};
 use crate::buf::Output;
 use crate::error::{CloseReason, Disconnect};
 use crate::pingpong::call_error::CallError;
+use crate::record::Recorded;
 use crate::time::{Deadline, Instant, TimerKind};
 
 impl ClientConnection {
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     pub fn handle_disconnect(&mut self, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(Instant::ZERO, why, |this, _, why| this.handle_disconnect(why));
+        }
         let reason = match why {
             Disconnect::ReadFailed | Disconnect::WriteFailed => CloseReason::SocketFailed,
             Disconnect::ReadEnd if self.life.draining => CloseReason::PeerDrained,
@@ -49,6 +53,9 @@ impl ClientConnection {
 
     /// Does what is due at `now`. Calling early or more often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.recorder.is_some() {
+            return self.record_timeout(now, Self::handle_timeout);
+        }
         while let Some(id) = self.call_timers.expired(now) {
             if self.calls.get(id).is_some_and(|call| call.answer.is_none()) {
                 self.fail_call(id, CallError::TimedOut);
@@ -77,7 +84,8 @@ impl ClientConnection {
 
     /// A connection that is not to be used again ends with its last call.
     pub(super) fn settle(&mut self) {
-        if self.life.retired && self.calls.is_empty() && self.life.closed.is_none() && self.output.is_empty() {
+        let sent = self.output.is_empty() && self.handed == 0;
+        if self.life.retired && self.calls.is_empty() && self.life.closed.is_none() && sent {
             let reason = match (self.times.drain, self.life.draining) {
                 (None, true) => CloseReason::PeerDrained,
                 _ => CloseReason::Shutdown,

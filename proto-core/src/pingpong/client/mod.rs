@@ -2,6 +2,7 @@
 
 mod calls;
 mod life;
+mod recorded;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::buf::{Output, Transmit};
 use crate::call_timers::CallTimers;
 use crate::config::ClientConfig;
 use crate::error::CloseReason;
+use crate::record::{Op, Recorded, Recorder};
 use crate::time::Instant;
 use crate::wire::{Codec, SequenceId};
 
@@ -42,6 +44,7 @@ pub struct ClientConnection {
     next_sequence: i32,
     life: Life,
     times: Times,
+    recorder: Option<Box<Recorder>>,
 }
 
 #[derive(Debug, Default)]
@@ -122,12 +125,16 @@ impl ClientConnection {
                 write: None,
                 drain: None,
             },
+            recorder: None,
         }
     }
 
     /// Takes in what was read. Whole frames are split off `input`; an incomplete tail, and whatever has to wait, stays
     /// there. Call it again with the same buffer when [`Self::read_demand`] says [`Demand::Receive`].
     pub fn receive(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_receive(now, input, Self::receive);
+        }
         self.life.blocked = false;
         while self.life.closed.is_none() && !input.is_empty() {
             if self.over_memory() {
@@ -166,11 +173,17 @@ impl ClientConnection {
 
     /// The next event, until there is none.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        if self.recorder.is_some() {
+            return self.record_event(Self::poll_event);
+        }
         self.events.pop_front()
     }
 
     /// Takes an answer out, once after its [`ClientEvent::Answered`]. The call is over with that.
     pub fn take_answer(&mut self, id: CallId) -> Option<Answer> {
+        if self.recorder.is_some() {
+            return self.record_take_answer(id);
+        }
         self.calls.get(id)?.answer.as_ref()?;
         let frame = self.end_call(id)?.answer?;
         self.held_bytes -= frame.bytes.len();
@@ -187,8 +200,16 @@ impl ClientConnection {
         self.calls.get(id).is_some()
     }
 
-    /// Forgets a call. On a multiplexed connection its late answer is dropped; any other is not reusable after it.
+    /// Forgets a call, and what was still to be told about it. On a multiplexed connection its late answer is dropped; any
+    /// other is not reusable after it.
     pub fn cancel(&mut self, id: CallId) {
+        if self.recorder.is_some() {
+            return self.record_id(Op::Cancel, id, Self::cancel);
+        }
+        self.events.retain(|event| match event {
+            ClientEvent::Answered { id: about } | ClientEvent::Failed { id: about, .. } => *about != id,
+            ClientEvent::Draining | ClientEvent::Closed { .. } => true,
+        });
         if let Some(call) = self.end_call(id) {
             self.held_bytes -= call.answer.as_ref().map_or(0, |frame| frame.bytes.len());
             self.life.retired |= !self.config.multiplex.is_on() && call.answer.is_none();
@@ -205,6 +226,9 @@ impl ClientConnection {
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
     /// failed or stalled, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
+        if self.recorder.is_some() {
+            return self.record_transmit(now, out, Self::poll_transmit);
+        }
         if self.life.abandoned {
             return false;
         }
@@ -215,6 +239,9 @@ impl ClientConnection {
         self.handed = out.len();
         if self.handed == 0 {
             self.times.write = None;
+            if self.config.multiplex.is_on() {
+                self.settle();
+            }
         } else if moved || self.times.write.is_none() {
             self.times.write = Some(now);
         }
@@ -223,6 +250,9 @@ impl ClientConnection {
 
     /// Ends the connection; see [`Shutdown`].
     pub fn shutdown(&mut self, how: Shutdown) {
+        if self.recorder.is_some() {
+            return self.record_shutdown(Instant::ZERO, how, |this, _, how| this.shutdown(how));
+        }
         self.life.retired = true;
         match how {
             Shutdown::Graceful { until } => {
@@ -260,6 +290,9 @@ impl ClientConnection {
 
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
+        if self.recorder.is_some() {
+            return self.record_release_memory(Self::release_memory);
+        }
         self.output.release();
         if self.calls.is_empty() {
             self.calls.shrink();

@@ -13,6 +13,7 @@ use crate::pingpong::header::Header;
 use crate::pingpong::incoming::Target;
 use crate::pingpong::reply::{Reply, ReplyOutcome, RespondError};
 use crate::pingpong::slots::CallId;
+use crate::planted::{Bug, planted};
 use crate::time::Instant;
 use crate::wire::ttheader::Flags;
 use crate::wire::{Codec, MessageType, SequenceId};
@@ -24,6 +25,9 @@ impl ServerConnection {
     /// [`RespondError::UnknownCall`] when the call is not open (any more); [`RespondError::Encode`] when the answer has
     /// no encoding, in which case the caller gets an exception of type 6 that says so.
     pub fn respond(&mut self, now: Instant, id: CallId, reply: &Reply<'_>) -> Result<(), RespondError> {
+        if self.recorder.is_some() {
+            return self.record_respond(now, id, reply);
+        }
         let Some(call) = self.calls.get(id) else {
             return Err(RespondError::UnknownCall);
         };
@@ -51,14 +55,21 @@ impl ServerConnection {
     /// Refuses a call whose arguments cannot be decoded: exception type 7 with the error's text. An in-order connection
     /// closes behind it, a multiplexed one goes on.
     pub fn reject(&mut self, now: Instant, id: CallId, error: &DecodeError) {
-        let Some(call) = self.calls.get(id) else {
-            return;
-        };
         let kind = match error.kind {
             DecodeErrorKind::CodecMismatch => ExceptionType::INVALID_PROTOCOL,
             _ => ExceptionType::PROTOCOL_ERROR,
         };
         let exception = ApplicationException::new(kind, error.to_string());
+        self.reject_with(now, id, exception);
+    }
+
+    pub(crate) fn reject_with(&mut self, now: Instant, id: CallId, exception: ApplicationException) {
+        if self.recorder.is_some() {
+            return self.record_reject(now, id, exception);
+        }
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
         let method = Self::method_name(&self.services, call).to_vec();
         let route = Route {
             layout: call.route(),
@@ -202,7 +213,9 @@ impl ServerConnection {
                 .insert(at, id, |id| calls.get(id).is_some(), calls.len());
         }
         self.life.in_order = !concurrent;
-        self.times.linger = None;
+        if !(self.times.linger.is_some() && planted(Bug::LingerRunsOn)) {
+            self.times.linger = None;
+        }
         self.events.push_back(ServerEvent::Opened { id });
         if self.life.read_ended {
             self.cancel(id, CancelReason::CallerGone);
@@ -222,7 +235,9 @@ impl ServerConnection {
         let Some(call) = self.calls.get(id) else {
             return;
         };
-        self.held_bytes -= call.frame_len as usize;
+        if !(call.answered == Answered::No && planted(Bug::OnewayHeld)) {
+            self.held_bytes -= call.frame_len as usize;
+        }
         if !call.concurrent {
             self.life.in_order = false;
         }

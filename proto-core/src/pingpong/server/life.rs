@@ -8,6 +8,7 @@ use super::{CancelReason, ServerConnection, ServerEvent};
 use crate::config::Multiplex;
 use crate::error::{CloseReason, DecodeErrorKind, Disconnect};
 use crate::pingpong::frame::FrameError;
+use crate::record::{Op, Recorded};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::Protocol;
 use crate::wire::detect::{Detection, detect};
@@ -19,6 +20,9 @@ impl ServerConnection {
     ///
     /// After [`Disconnect::ReadEnd`] requests already read are still answered; the other two end everything at once.
     pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
+        if self.recorder.is_some() {
+            return self.record_disconnect(now, why, Self::handle_disconnect);
+        }
         match why {
             Disconnect::ReadEnd => {
                 self.life.read_ended = true;
@@ -70,6 +74,9 @@ impl ServerConnection {
     /// Does what is due at `now`. Calling early or more often changes nothing. `input` is the buffer that
     /// [`Self::receive`] works on: a request whose body did not come in time is answered from its head.
     pub fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut) {
+        if self.recorder.is_some() {
+            return self.record_input(Op::Timeout, now, input, Self::handle_timeout);
+        }
         while let Some(id) = self.call_timers.expired(now) {
             self.cancel(id, CancelReason::DeadlinePassed);
         }

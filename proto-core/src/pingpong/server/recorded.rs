@@ -1,17 +1,13 @@
-//! The verbs of a connection that records: each is done as ever, and written down.
+//! A server connection that records.
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
-use super::{ServerConnection, ServerEvent};
-use crate::buf::Transmit;
-use crate::error::{DecodeError, DecodeErrorKind, Disconnect};
+use super::ServerConnection;
 use crate::exception::{ApplicationException, ExceptionType};
+use crate::pingpong::EncodeBody;
 use crate::pingpong::reply::{Reply, ReplyOutcome, RespondError};
 use crate::pingpong::slots::CallId;
-use crate::pingpong::{EncodeBody, Shutdown};
-use crate::record::{Done, Encoded, Op, Recorder, Subject};
+use crate::record::{Done, Encoded, Op, Recorded, Recorder, Subject, Writer};
 use crate::time::Instant;
 
 impl ServerConnection {
@@ -19,7 +15,7 @@ impl ServerConnection {
     /// happened before is not in the recording.
     pub fn record(&mut self, mut recorder: Recorder) {
         let services = Some(&*self.services);
-        recorder.begin_server(Subject::PingPongServer, self.times.active, &*self.config, services);
+        recorder.begin(Subject::PingPongServer, self.times.active, &*self.config, services);
         self.recorder = Some(Box::new(recorder));
         if let Some(peer) = self.peer.take() {
             self.set_peer(peer);
@@ -31,108 +27,16 @@ impl ServerConnection {
         self.recorder.as_deref_mut()
     }
 
-    /// Does something without recording it by itself, and writes it down afterwards.
-    fn recorded<T>(
-        &mut self,
-        act: impl FnOnce(&mut Self, &mut Recorder) -> T,
-        note: impl FnOnce(&mut Recorder, &T),
-    ) -> Option<T> {
-        let mut recorder = self.recorder.take()?;
-        let done = act(self, &mut recorder);
-        note(&mut recorder, &done);
-        self.recorder = Some(recorder);
-        Some(done)
-    }
-
     #[cold]
-    pub(super) fn set_peer_recorded(&mut self, peer: Arc<str>) {
-        if let Some(recorder) = &mut self.recorder {
+    pub(super) fn record_peer(&mut self, peer: Arc<str>) {
+        self.recorded(|this, recorder| {
             recorder.step(Op::SetPeer, |out| out.bytes(peer.as_bytes()));
-        }
-        self.peer = Some(peer);
+            this.set_peer(peer);
+        });
     }
 
     #[cold]
-    pub(super) fn receive_recorded(&mut self, now: Instant, input: &mut BytesMut) {
-        self.recorded(
-            |this, recorder| {
-                recorder.input(Op::Receive, now, input);
-                this.receive(now, input);
-                recorder.note_left(input.len());
-            },
-            |_, ()| {},
-        );
-    }
-
-    #[cold]
-    pub(super) fn handle_timeout_recorded(&mut self, now: Instant, input: &mut BytesMut) {
-        self.recorded(
-            |this, recorder| {
-                recorder.input(Op::Timeout, now, input);
-                this.handle_timeout(now, input);
-                recorder.note_left(input.len());
-            },
-            |_, ()| {},
-        );
-    }
-
-    #[cold]
-    pub(super) fn handle_disconnect_recorded(&mut self, now: Instant, why: Disconnect) {
-        self.recorded(
-            |this, _| this.handle_disconnect(now, why),
-            |recorder, ()| recorder.disconnect(now, why),
-        );
-    }
-
-    #[cold]
-    pub(super) fn poll_event_recorded(&mut self) -> Option<ServerEvent> {
-        let event = self.events.pop_front()?;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.event(&event);
-        }
-        Some(event)
-    }
-
-    #[cold]
-    pub(super) fn poll_transmit_recorded(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        let any = self.recorded(
-            |this, recorder| {
-                let held = out.len();
-                let any = this.poll_transmit(now, out);
-                recorder.transmit(now, held, out);
-                any
-            },
-            |_, _| {},
-        );
-        any.unwrap_or(false)
-    }
-
-    #[cold]
-    pub(super) fn shutdown_recorded(&mut self, now: Instant, how: Shutdown) {
-        self.recorded(
-            |this, _| this.shutdown(now, how),
-            |recorder, ()| recorder.shutdown(now, how),
-        );
-    }
-
-    #[cold]
-    pub(super) fn release_memory_recorded(&mut self) {
-        self.recorded(
-            |this, _| this.release_memory(),
-            |recorder, ()| recorder.step(Op::ReleaseMemory, |_| {}),
-        );
-    }
-
-    #[cold]
-    pub(super) fn release_request_recorded(&mut self, id: CallId) {
-        self.recorded(
-            |this, _| this.release_request(id),
-            |recorder, ()| recorder.step(Op::ReleaseRequest, |out| out.put(&id)),
-        );
-    }
-
-    #[cold]
-    pub(super) fn respond_recorded(&mut self, now: Instant, id: CallId, reply: &Reply<'_>) -> Result<(), RespondError> {
+    pub(super) fn record_respond(&mut self, now: Instant, id: CallId, reply: &Reply<'_>) -> Result<(), RespondError> {
         let body = match reply.outcome {
             ReplyOutcome::Result(body) => Some(Encoded::of(body)),
             ReplyOutcome::Business { result, .. } => result.map(Encoded::of),
@@ -145,66 +49,75 @@ impl ServerConnection {
             (outcome, _) => outcome,
         };
         let backward = reply.backward;
-        let sent = self.recorded(
-            |this, _| this.respond(now, id, &Reply { outcome, backward }),
-            |recorder, sent| {
-                recorder.step(Op::Respond, |out| {
-                    out.time(now);
-                    out.put(&id);
-                    match (outcome, &body, *sent) {
-                        // What the caller gets in its place.
-                        (_, Some(body), Err(error)) if body.error().is_some() => {
-                            out.byte(2);
-                            let text = error.to_string();
-                            out.put(&ApplicationException::new(ExceptionType::INTERNAL_ERROR, text));
-                        }
-                        (ReplyOutcome::Business { status, .. }, body, _) => {
-                            out.byte(1);
-                            out.put(status);
-                            out.put(body);
-                        }
-                        (ReplyOutcome::Exception(exception), ..) => {
-                            out.byte(2);
-                            out.put(exception);
-                        }
-                        (_, Some(body), _) => {
-                            out.byte(0);
-                            out.put(body);
-                        }
-                        (_, None, _) => out.byte(3),
+        self.recorded(|this, recorder| {
+            let sent = this.respond(now, id, &Reply { outcome, backward });
+            let failed = body.as_ref().is_some_and(|body| body.error().is_some());
+            recorder.step(Op::Respond, |out| {
+                out.time(now);
+                out.put(&id);
+                match sent {
+                    Err(error @ RespondError::Encode(_)) if failed => put_explanation(out, error),
+                    sent => {
+                        put_outcome(out, &outcome, body.as_ref());
+                        out.pairs(backward);
+                        out.put(&Done::of(&sent));
                     }
-                    out.len(backward.len());
-                    for (key, value) in backward {
-                        out.put(key);
-                        out.put(value);
-                    }
-                    out.put(&Done::from(sent));
-                });
-            },
-        );
-        sent.unwrap_or(Err(RespondError::UnknownCall))
+                }
+            });
+            sent
+        })
     }
 
+    /// Refuses a call whose arguments cannot be decoded with this exception.
     #[cold]
-    pub(super) fn reject_recorded(&mut self, now: Instant, id: CallId, error: &DecodeError) {
-        self.recorded(
-            |this, _| this.reject(now, id, error),
-            |recorder, ()| {
-                recorder.step(Op::Reject, |out| {
-                    out.time(now);
-                    out.put(&id);
-                    out.put(&rejection(error));
-                });
-            },
-        );
+    pub(super) fn record_reject(&mut self, now: Instant, id: CallId, exception: ApplicationException) {
+        self.recorded(|this, recorder| {
+            recorder.step(Op::Reject, |out| {
+                out.time(now);
+                out.put(&id);
+                out.put(&exception);
+            });
+            this.reject_with(now, id, exception);
+        });
     }
 }
 
-/// What the caller of a request that does not decode is told.
-pub(super) fn rejection(error: &DecodeError) -> ApplicationException {
-    let kind = match error.kind {
-        DecodeErrorKind::CodecMismatch => ExceptionType::INVALID_PROTOCOL,
-        _ => ExceptionType::PROTOCOL_ERROR,
-    };
-    ApplicationException::new(kind, error.to_string())
+fn put_outcome(out: &mut Writer<'_>, outcome: &ReplyOutcome<'_>, body: Option<&Encoded>) {
+    match (outcome, body) {
+        (ReplyOutcome::Exception(exception), _) => {
+            out.byte(EXCEPTION);
+            out.put(*exception);
+        }
+        (ReplyOutcome::Business { status, .. }, body) => {
+            out.byte(BUSINESS);
+            out.put(*status);
+            out.put(&body.cloned());
+        }
+        (_, Some(body)) => {
+            out.byte(RESULT);
+            out.put(body);
+        }
+        (_, None) => out.byte(EMPTY),
+    }
+}
+
+/// An answer without an encoding, as what its caller got in its place.
+fn put_explanation(out: &mut Writer<'_>, error: RespondError) {
+    let exception = ApplicationException::new(ExceptionType::INTERNAL_ERROR, error.to_string());
+    out.byte(EXCEPTION);
+    out.put(&exception);
+    out.pairs(&[]);
+    out.put(&Done::Well);
+}
+
+/// The kinds of answers in a recording.
+pub(crate) const RESULT: u8 = 0;
+pub(crate) const BUSINESS: u8 = 1;
+pub(crate) const EXCEPTION: u8 = 2;
+pub(crate) const EMPTY: u8 = 3;
+
+impl Recorded for ServerConnection {
+    fn recorder_place(&mut self) -> &mut Option<Box<Recorder>> {
+        &mut self.recorder
+    }
 }

@@ -133,3 +133,31 @@ fn an_immediate_stop_cancels_and_closes() {
         }]
     );
 }
+
+#[test]
+fn a_client_that_stops_ends_although_nobody_takes_its_last_bytes() {
+    let mut client = Client::with(multiplexed());
+    client.open("tell", b"\x00", RequestKind::Oneway, None);
+    assert!(client.connection.poll_transmit(at(0), &mut client.out));
+    client.connection.shutdown(Shutdown::Graceful { until: at(5000) });
+    assert_eq!(client.events(), [], "the socket has not taken the request");
+    let due = client.connection.poll_timeout().unwrap();
+    assert_eq!((due.at, due.timer), (at(5000), TimerKind::Drain));
+    client.connection.handle_timeout(at(5000));
+    assert!(client.connection.is_drained());
+}
+
+#[test]
+fn a_client_that_stops_ends_with_its_last_byte() {
+    let mut client = Client::with(multiplexed());
+    client.open("tell", b"\x00", RequestKind::Oneway, None);
+    client.connection.shutdown(Shutdown::Graceful { until: at(5000) });
+    assert!(!client.sent(0).is_empty());
+    assert_eq!(
+        client.events(),
+        [ClientEvent::Closed {
+            reason: CloseReason::Shutdown
+        }]
+    );
+    assert!(client.connection.is_drained());
+}
