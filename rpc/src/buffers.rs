@@ -62,9 +62,10 @@ impl Input {
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
             let (list, most) = free.list(size);
-            if list.len() < most {
-                list.push(bytes);
+            if list.len() >= most {
+                list.remove(0);
             }
+            list.push(bytes);
         });
     }
 
@@ -92,6 +93,11 @@ impl Input {
             .ok()
             .flatten();
         self.bytes = kept.unwrap_or_else(|| BytesMut::with_capacity(size));
+        if self.bytes.capacity() < size {
+            // How much is read at once must not tell what the block was used for before: a simulated world goes the same
+            // way whatever the thread has done. Where somebody still holds a part, that is of this world.
+            let _ = self.bytes.try_reclaim(size);
+        }
         self.block = size;
     }
 }
@@ -149,9 +155,9 @@ mod tests {
         let mut second = Input::new();
         second.make_room();
         assert_eq!(
-            second.bytes.as_ptr(),
-            block.wrapping_add(100),
-            "it goes on where it was"
+            (second.bytes.as_ptr(), second.bytes.capacity()),
+            (block, SMALL),
+            "nothing tells of the first"
         );
         second.bytes.resize(12_000, 7);
         drop(second.bytes.split_to(12_000).freeze());
@@ -162,6 +168,32 @@ mod tests {
             (block, SMALL),
             "and starts anew in time"
         );
+    }
+
+    #[test]
+    fn a_block_of_which_somebody_holds_a_part_goes_on_behind_it() {
+        let mut input = Input::new();
+        input.make_room();
+        let block = input.bytes.as_ptr();
+        input.bytes.resize(100, 7);
+        let frame = input.bytes.split_to(100).freeze();
+        input.rest();
+        input.make_room();
+        assert_eq!(input.bytes.as_ptr(), block.wrapping_add(100));
+        assert!(frame.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn blocks_kept_from_before_do_not_drive_out_newer_ones() {
+        let mut inputs: Vec<_> = (0..=MAX_SMALL).map(|_| Input::new()).collect();
+        for input in &mut inputs {
+            input.make_room();
+        }
+        let last = inputs.last().map(|input| input.bytes.as_ptr());
+        drop(inputs);
+        let mut next = Input::new();
+        next.make_room();
+        assert_eq!(Some(next.bytes.as_ptr()), last);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kitewire_proto::wire::{Codec, SequenceId};
 use kitewire_proto::{CallHeader, CallId, CancelReason, Instant, MetaInfo, Target, wire};
-use kitewire_runtime::Address;
+use kitewire_runtime::{Address, PeerIdentity};
 
 use crate::server::Link;
 use crate::service::Finished;
@@ -140,6 +140,13 @@ impl Call {
     #[must_use]
     pub fn peer(&self) -> Option<&Address> {
         self.link.peer()
+    }
+
+    /// Whom the other end of the connection has proved to be: over TLS, its certificates and what was agreed on. `None`
+    /// over plain sockets, and in process.
+    #[must_use]
+    pub fn peer_identity(&self) -> Option<&PeerIdentity> {
+        self.link.peer_identity().map(|identity| &**identity)
     }
 
     /// The caller's real address, where a proxy reported one. Over gRPC nobody does.

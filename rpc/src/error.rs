@@ -2,6 +2,7 @@
 
 mod display;
 mod grpc;
+mod shared;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use kitewire_runtime::Address;
 use crate::Metadata;
 use grpc::{Origin, is_connection_error};
 pub(crate) use grpc::{header_is_fixed, header_is_sent, stream_is_done};
+pub(crate) use shared::SharedError;
 use stream::StreamFailure;
 pub(crate) use stream::stream_header_is_sent;
 
@@ -66,6 +68,8 @@ struct Inner {
     backward: Vec<(String, String)>,
     /// The header and trailer of an answer over gRPC, where somebody asked for them.
     beside: Option<Box<(Metadata, Metadata)>>,
+    /// What the socket said, where that ended the call.
+    cause: Option<SharedError>,
 }
 
 /// Which call it was.
@@ -269,6 +273,7 @@ impl Error {
             place: Place::default(),
             backward: Vec::new(),
             beside: None,
+            cause: None,
         }))
     }
 }
@@ -277,6 +282,12 @@ impl Error {
 impl Error {
     pub(crate) fn connect(error: io::Error) -> Self {
         Self::of(Repr::Connect(error))
+    }
+
+    /// Notes what the socket said, for a call that ended with it.
+    pub(crate) fn because(mut self, cause: Option<SharedError>) -> Self {
+        self.0.cause = cause;
+        self
     }
 
     pub(crate) fn timed_out(timeout: Option<Duration>) -> Self {
@@ -428,6 +439,9 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        if let Some(cause) = &self.0.cause {
+            return Some(cause);
+        }
         match &self.0.repr {
             Repr::Connect(error) => Some(error),
             Repr::Call(error) => Some(error),

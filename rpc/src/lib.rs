@@ -4,7 +4,7 @@
 //! A service is a trait that `kitewire-build` generates from a Thrift or Protobuf IDL. [`Server`] runs any number of
 //! them on one port, for every transport at once; [`Client`] calls them, over whichever transport and kind of connection
 //! it is told to use. Below both are the sans-IO state machines of `kitewire-proto` ([`proto`]); the runtime comes in
-//! through the traits of `kitewire-runtime` ([`runtime`]), which the feature `tokio` implements for tokio.
+//! through the traits of `kitewire-runtime` ([`runtime`]), which the features `tokio`, `smol` and `async-std` implement.
 //!
 //! # A complete example
 //!
@@ -113,6 +113,7 @@
 //! | header and trailer of streams, and of calls over gRPC | [`Metadata`] |
 //! | options of a server for gRPC, for streams over TTHeader | [`GrpcConfig`], [`TtStreamConfig`] |
 //! | plain HTTP requests on the same port | [`Server::http`], [`HttpHandler`] |
+//! | recordings of live connections | [`Server::record`], [`Recording`] |
 //! | options of a client, pools, multiplexing | [`Client`], [`ClientBuilder`] |
 //! | how its streams travel | [`StreamTransport`], [`GrpcOptions`], [`TtStreamOptions`] |
 //! | options of one call, of one stream | [`ClientCall`], [`StreamCall`] |
@@ -125,6 +126,9 @@
 //!
 //! - `protobuf` (default): Protobuf services, with prost's messages.
 //! - `tokio`: the adapter for tokio, as `Tokio`.
+//! - `smol`: the adapter for smol, as `Smol`.
+//! - `async-std`: the adapter for async-std, as `AsyncStd`.
+//! - `tls`: TLS under any of them, as `tls::Tls`.
 
 mod alarm;
 mod buffers;
@@ -141,6 +145,8 @@ mod wakes;
 
 pub use bytes;
 pub use http;
+#[cfg(feature = "async-std")]
+pub use kitewire_async_std::AsyncStd;
 pub use kitewire_proto as proto;
 pub use kitewire_proto::dispatch::{MethodInfo, MethodKind, RegistrationError, RegistrationProblem, ServiceInfo};
 pub use kitewire_proto::grpc::UnknownNames;
@@ -155,7 +161,11 @@ pub use kitewire_proto::{
     Multiplex, Refusal, Switch,
 };
 pub use kitewire_runtime as runtime;
-pub use kitewire_runtime::{Address, Runtime};
+pub use kitewire_runtime::{Address, PeerIdentity, Runtime};
+#[cfg(feature = "smol")]
+pub use kitewire_smol::Smol;
+#[cfg(feature = "tls")]
+pub use kitewire_tls as tls;
 #[cfg(feature = "tokio")]
 pub use kitewire_tokio::Tokio;
 #[cfg(feature = "protobuf")]
@@ -163,14 +173,15 @@ pub use prost;
 
 pub use call::{Call, Cancelled};
 pub use client::{
-    BidiStream, CallResult, Client, ClientBuilder, ClientCall, ClientStream, FullCall, GrpcOptions, HTTP_URL, Oneway,
-    PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions, StreamPool, StreamTransport,
-    TtStreamOptions,
+    BidiStream, CallResult, Client, ClientBuilder, ClientCall, ClientStats, ClientStream, FullCall, GrpcOptions,
+    HTTP_URL, Oneway, PoolOptions, RecvTimeout, Response, ServerStream, StreamCall, StreamOptions, StreamPool,
+    StreamTransport, TtStreamOptions,
 };
 pub use error::{Error, ErrorKind};
 pub use metadata::Metadata;
 pub use server::{
-    BindError, Bound, GrpcConfig, HttpHandler, Notice, PeerAddress, Server, ServerHandle, ServerStats, Unfinished,
+    Accepted, BindError, Bound, GrpcConfig, HttpHandler, Notice, PeerAddress, Recording, Server, ServerHandle,
+    ServerStats, Unfinished,
 };
 #[cfg(feature = "protobuf")]
 pub use service::Protobuf;

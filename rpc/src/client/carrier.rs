@@ -16,6 +16,8 @@ use super::connector::Connector;
 use super::lanes::Group;
 use crate::alarm::{Alarm, is_known};
 use crate::buffers::Input;
+use crate::error::SharedError;
+use crate::server::Load;
 use crate::wakes::Wakes;
 
 /// A connection shared by those who call over it and by its [`Driver`].
@@ -27,6 +29,9 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     fn new(config: &Arc<Self::Config>, now: Instant) -> Self;
 
+    /// There is a socket.
+    fn connected(&self, _io: &dyn Io) {}
+
     fn lock(&self) -> MutexGuard<'_, Self::State>;
 
     /// Whether a caller has woken the driver since its last turn.
@@ -37,6 +42,9 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     /// The driver has asked for all that there is to send.
     fn asked(state: &mut Self::State);
+
+    /// The socket has failed, and said this.
+    fn blame(state: &mut Self::State, cause: SharedError);
 
     /// The driver is about to sleep, and has to be woken for what it has not asked for.
     fn rest(&self);
@@ -55,6 +63,9 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     /// Calls that are not over.
     fn open_calls(&self) -> usize;
+
+    /// How much the connection has to do and to hold.
+    fn load(&self) -> Load;
 }
 
 /// The verbs of a sans-IO connection that its driver needs.
@@ -204,7 +215,11 @@ impl<C: Carrier> Driver<C> {
                 state.receive(now, &mut self.input.bytes);
             }
             Poll::Ready(Ok(_)) => state.handle_disconnect(now, Disconnect::ReadEnd),
-            _ => state.handle_disconnect(now, Disconnect::ReadFailed),
+            Poll::Ready(Err(error)) => {
+                C::blame(&mut state, error.into());
+                state.handle_disconnect(now, Disconnect::ReadFailed);
+            }
+            Poll::Pending => {}
         }
         self.deliver(state);
         Read::Progress
@@ -225,9 +240,12 @@ impl<C: Carrier> Driver<C> {
             match self.io.poll_write(cx, &slices[..used]) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(written)) if written > 0 => self.out.advance(written),
-                Poll::Ready(_) => {
+                Poll::Ready(result) => {
                     self.out = Transmit::new();
                     let mut state = carrier.lock();
+                    if let Err(error) = result {
+                        C::blame(&mut state, error.into());
+                    }
                     state.handle_disconnect(now, Disconnect::WriteFailed);
                     return self.deliver(state);
                 }

@@ -12,6 +12,7 @@ use kitewire_runtime::{Address, Io, IoSlice, Timer};
 use super::connector::Connector;
 use crate::alarm::Alarm;
 use crate::buffers::Input;
+use crate::error::SharedError;
 
 /// A socket and its connection, while a call has it and while it waits in the pool.
 pub(crate) struct Exchange {
@@ -25,6 +26,8 @@ pub(crate) struct Exchange {
     kind: RequestKind,
     /// The socket took a part of the present call.
     written: Written,
+    /// What the socket said when it failed.
+    cause: Option<SharedError>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,7 @@ impl Exchange {
             call: None,
             kind: RequestKind::Call,
             written: Written::Nothing,
+            cause: None,
         }
     }
 
@@ -101,7 +105,10 @@ impl Exchange {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.connection.handle_disconnect(Disconnect::ReadEnd),
                 Poll::Ready(Ok(_)) => self.connection.receive(now, &mut self.input.bytes),
-                Poll::Ready(Err(_)) => self.connection.handle_disconnect(Disconnect::ReadFailed),
+                Poll::Ready(Err(error)) => {
+                    self.cause.get_or_insert(error.into());
+                    self.connection.handle_disconnect(Disconnect::ReadFailed);
+                }
             }
         }
         let due = self
@@ -110,6 +117,11 @@ impl Exchange {
             .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         self.alarm.arm(due, cx);
         Poll::Pending
+    }
+
+    /// What the socket said, if that ended the connection.
+    pub(crate) fn take_cause(&mut self) -> Option<SharedError> {
+        self.cause.take()
     }
 
     /// Ends a call that was answered, once its answer is no longer needed. Returns whether another may follow.
@@ -131,7 +143,10 @@ impl Exchange {
                     self.out.advance(written);
                     self.written = Written::Something;
                 }
-                Poll::Ready(_) => {
+                Poll::Ready(result) => {
+                    if let Err(error) = result {
+                        self.cause.get_or_insert(error.into());
+                    }
                     self.out = Transmit::new();
                     return self.connection.handle_disconnect(Disconnect::WriteFailed);
                 }
@@ -148,6 +163,12 @@ impl Exchange {
                     }
                 }
                 ClientEvent::Failed { error, .. } => return Some(Err(self.lost(error))),
+                // A oneway call leaves nothing to wait for: its connection ends by itself once everything is written.
+                ClientEvent::Closed {
+                    reason: CloseReason::Shutdown | CloseReason::PeerDrained,
+                } if self.kind == RequestKind::Oneway && self.out.is_empty() && self.written == Written::Something => {
+                    return Some(Ok(None));
+                }
                 ClientEvent::Closed { reason } => return Some(Err(self.lost(CallError::Closed(reason)))),
                 _ => {}
             }

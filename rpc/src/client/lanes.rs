@@ -16,6 +16,8 @@ use kitewire_runtime::{Address, Io};
 
 use super::carrier::{Carrier, Driver};
 use super::connector::{Connector, Dial};
+use crate::error::SharedError;
+use crate::server::Load;
 use crate::stream::wake_all;
 
 /// The shared connections of a client.
@@ -65,7 +67,7 @@ struct DialState<C: Carrier> {
 }
 
 /// What came of a dial.
-type Dialled<C> = Result<Arc<C>, (io::ErrorKind, String)>;
+type Dialled<C> = Result<Arc<C>, SharedError>;
 
 impl<C: Carrier> Lanes<C> {
     pub(crate) fn new(
@@ -111,6 +113,13 @@ impl<C: Carrier> Lanes<C> {
         *group.lane(0) = Lane::Dialing(Arc::clone(&dialling));
         self.dial(&group, 0, &dialling, patience);
         (group, dialling)
+    }
+
+    /// How much the connections have to do and to hold.
+    pub(crate) fn load(&self) -> Load {
+        let others: Vec<_> = self.others().values().cloned().collect();
+        let others = others.iter().map(|group| group.load());
+        others.fold(self.main.load(), Load::plus)
     }
 
     /// Takes a connection out that was found at its end.
@@ -197,6 +206,14 @@ impl<C: Carrier> Group<C> {
         }
     }
 
+    fn load(&self) -> Load {
+        let open = (0..self.lanes.len()).map(|index| match &*self.lane(index) {
+            Lane::Open(connection) => connection.load(),
+            Lane::Empty | Lane::Dialing(_) => Load::default(),
+        });
+        open.fold(Load::default(), Load::plus)
+    }
+
     fn is_used(&self) -> bool {
         (0..self.lanes.len()).any(|index| !matches!(&*self.lane(index), Lane::Empty))
     }
@@ -242,7 +259,7 @@ impl<C: Carrier> Dialling<C> {
         let mut state = self.lock();
         match &state.outcome {
             Some(Ok(connection)) => Poll::Ready(Ok(Arc::clone(connection))),
-            Some(Err((kind, text))) => Poll::Ready(Err(io::Error::new(*kind, text.clone()))),
+            Some(Err(error)) => Poll::Ready(Err(error.clone().into())),
             None => {
                 if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.waiting.push(cx.waker().clone());
@@ -293,6 +310,7 @@ impl<C: Carrier> LaneTask<C> {
     fn connected(&mut self, io: Box<dyn Io>) {
         let connector = &self.outcome.connector;
         let connection = Arc::new(C::new(&self.config, connector.now()));
+        connection.connected(&*io);
         let group = Weak::clone(&self.outcome.group);
         let driver = Driver::new(Arc::clone(&connection), group, Arc::clone(connector), io);
         self.stage = TaskStage::Driving(Box::new(driver));
@@ -313,7 +331,7 @@ impl<C: Carrier> Future for LaneTask<C> {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Err(error)) => {
                         this.stage = TaskStage::Over;
-                        this.outcome.set(Err((error.kind(), error.to_string())));
+                        this.outcome.set(Err(error.into()));
                     }
                     Poll::Ready(Ok(io)) => this.connected(io),
                 },
@@ -348,8 +366,8 @@ impl<C: Carrier> Announce<C> {
 impl<C: Carrier> Drop for LaneTask<C> {
     fn drop(&mut self) {
         if let TaskStage::Dialing(_) = self.stage {
-            let gone = io::ErrorKind::Interrupted;
-            self.outcome.set(Err((gone, "the runtime has ended".to_owned())));
+            let gone = io::Error::new(io::ErrorKind::Interrupted, "the runtime has ended");
+            self.outcome.set(Err(gone.into()));
         }
     }
 }

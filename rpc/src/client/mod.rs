@@ -40,7 +40,7 @@ pub use streams::{BidiStream, ClientStream, ServerStream};
 pub use tt_options::{StreamPool, StreamTransport, TtStreamOptions};
 
 use crate::Error;
-use crate::server::Server;
+use crate::server::{Load, Server};
 use crate::service::{Body, Message, Registration};
 use options::Tags;
 use route::{Route, StreamRoute};
@@ -162,12 +162,46 @@ impl Client {
         &self.inner.address
     }
 
+    /// How busy the connections are that calls and streams share.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        let calls = self.inner.route.load();
+        let streams = match (&self.inner.route, &self.inner.streams) {
+            (Route::Grpc(calls), Some(StreamRoute::Grpc(streams))) if Arc::ptr_eq(calls, streams) => Load::default(),
+            (_, Some(streams)) => streams.pool().load(),
+            (_, None) => Load::default(),
+        };
+        let Load {
+            calls,
+            memory,
+            withheld,
+        } = calls.plus(streams);
+        ClientStats {
+            calls,
+            memory,
+            withheld,
+        }
+    }
+
     /// Connections that wait for their next call or stream. Those that are shared do not: they are never idle for anybody.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
         let streams = self.inner.streams.as_ref().map_or(0, |streams| streams.pool().idle());
         self.inner.route.idle() + streams
     }
+}
+
+/// How busy the connections are that calls and streams of a client share. See [`Client::stats`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Calls and streams that are open.
+    pub calls: usize,
+    /// Bytes that the connections hold: input that is not whole, messages that nobody has taken, requests that are not
+    /// sent.
+    pub memory: usize,
+    /// The part of the flow-control credit that servers get back once somebody has read. Nothing, where no stream is open.
+    pub withheld: usize,
 }
 
 impl fmt::Debug for Client {

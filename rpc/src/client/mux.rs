@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,7 +14,9 @@ use kitewire_proto::{
 };
 
 use super::carrier::{Carrier, Leave, Machine};
+use crate::error::SharedError;
 use crate::hash::CallIdHasher;
+use crate::server::Load;
 
 /// A connection shared by callers and its driver.
 pub(crate) struct MuxConnection {
@@ -26,6 +29,8 @@ pub(crate) struct State {
     driver: Option<Waker>,
     /// The driver knows that there is something to send.
     told: Told,
+    /// What the socket said when it failed.
+    cause: Option<SharedError>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,6 +94,20 @@ impl MuxConnection {
         Poll::Ready(Err(CallError::Closed(CloseReason::SocketFailed)))
     }
 
+    /// What the socket said, if that ended a call with `error`.
+    pub(crate) fn cause(&self, error: &CallError) -> Option<SharedError> {
+        match error {
+            CallError::Closed(_) => self.lock().cause.clone(),
+            _ => None,
+        }
+    }
+
+    /// What a layer such as TLS has against the connection.
+    pub(crate) fn rejection(&self) -> Option<io::Error> {
+        let cause = self.lock().cause.clone();
+        cause.filter(SharedError::is_of_a_layer).map(io::Error::from)
+    }
+
     /// Forgets a call whose caller has gone.
     pub(crate) fn cancel(&self, id: CallId) {
         let mut state = self.lock();
@@ -112,6 +131,7 @@ impl Carrier for MuxConnection {
                 calls: HashMap::default(),
                 driver: None,
                 told: Told::No,
+                cause: None,
             }),
         }
     }
@@ -139,6 +159,10 @@ impl Carrier for MuxConnection {
     }
 
     fn asked(_state: &mut State) {}
+
+    fn blame(state: &mut State, cause: SharedError) {
+        state.cause.get_or_insert(cause);
+    }
 
     fn rest(&self) {}
 
@@ -179,6 +203,15 @@ impl Carrier for MuxConnection {
 
     fn open_calls(&self) -> usize {
         self.lock().calls.len()
+    }
+
+    fn load(&self) -> Load {
+        let state = self.lock();
+        Load {
+            calls: state.calls.len(),
+            memory: state.connection.usage(),
+            withheld: 0,
+        }
     }
 }
 

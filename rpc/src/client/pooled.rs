@@ -119,8 +119,9 @@ impl Pooled {
                             *call = PooledCall::Start { retried: Retried::Yes };
                         }
                         Err(Lost::Unsent(error) | Lost::Sent(error)) => {
+                            let cause = exchange.take_cause();
                             *call = PooledCall::Ended(None);
-                            return Poll::Ready(Err(head.failed(error)));
+                            return Poll::Ready(Err(head.failed(error).because(cause)));
                         }
                     }
                 }

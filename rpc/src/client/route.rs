@@ -17,6 +17,7 @@ use super::pooled::{Pooled, PooledCall, Retried};
 use super::request::CallHead;
 use super::tt_streams::TtStreams;
 use crate::Error;
+use crate::server::Load;
 
 /// How a client makes its calls.
 pub(crate) enum Route {
@@ -104,6 +105,15 @@ impl Route {
         }
     }
 
+    /// How much the shared connections have to do and to hold.
+    pub(crate) fn load(&self) -> Load {
+        match self {
+            Self::Multiplexed(lanes, _) => lanes.load(),
+            Self::Grpc(grpc) => grpc.pool().load(),
+            Self::Pooled(..) | Self::InProcess(_) => Load::default(),
+        }
+    }
+
     pub(crate) fn idle(&self) -> usize {
         match self {
             Self::Pooled(pooled, _) => pooled.idle(),
@@ -143,8 +153,13 @@ fn poll_multiplexed(
         let (connection, tries) = match call {
             MuxCall::Waiting { connection, id } => {
                 let answered = ready!(connection.poll_answer(*id, cx));
+                let failed = |error| {
+                    let cause = connection.cause(&error);
+                    head.failed(error).because(cause)
+                };
+                let answered = answered.map(Some).map_err(failed);
                 *call = MuxCall::Ended;
-                return Poll::Ready(answered.map(Some).map_err(|error| head.failed(error)));
+                return Poll::Ready(answered);
             }
             MuxCall::Start { tries } => {
                 let tries = *tries;
@@ -185,7 +200,11 @@ fn poll_multiplexed(
                 lanes.retire(head.address, &connection);
                 *call = MuxCall::Start { tries: tries + 1 };
             }
-            Err(error) => return Poll::Ready(Err(head.not_opened(error))),
+            Err(error) => {
+                let rejected = connection.rejection().filter(|_| error == OpenError::NotUsable);
+                let failed = rejected.map_or_else(|| head.not_opened(error), |why| head.place(Error::connect(why)));
+                return Poll::Ready(Err(failed));
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How errors read: Kitex's texts, so that what people search for in their logs stays the same.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::time::Duration;
 
 use kitewire_proto::GoDuration;
@@ -8,8 +8,18 @@ use kitewire_proto::GoDuration;
 use super::grpc::{Origin, is_connection_error};
 use super::{Error, Repr};
 
-impl fmt::Display for Error {
+impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text(f)?;
+        match &self.0.cause {
+            Some(cause) if cause.is_of_a_layer() => write!(f, ": {cause}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Error {
+    fn text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = &self.0.place;
         match &self.0.repr {
             Repr::Connect(error) => {

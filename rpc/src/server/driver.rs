@@ -17,6 +17,7 @@ use kitewire_runtime::{Io, IoSlice, Runtime};
 use super::engine::{Budget, Engine};
 use super::link::Link;
 use super::plain::HttpServing;
+use super::recording::Tape;
 use super::serving::Serving;
 use super::shared::{Shared, Stop};
 use super::streams::StreamServing;
@@ -54,6 +55,7 @@ struct Line<R: Runtime> {
     phase: Phase,
     /// The first bytes may still turn out to be HTTP, or streams over TTHeader.
     undecided: bool,
+    tape: Tape,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,8 +106,11 @@ impl<R: Runtime> Driver<R> {
         let key = server.enter(&link);
         let connection = ServerConnection::new(Arc::clone(&server.services), Arc::clone(&server.config), now);
         let alarm = Alarm::new(runtime.timer());
+        let mut serving = Box::new(Serving::new(connection, Arc::clone(&link)));
+        let tape = Tape::choose(&link);
+        tape.begin(&mut *serving);
         Self {
-            speaks: Speaks::PingPong(Box::new(Serving::new(connection, Arc::clone(&link)))),
+            speaks: Speaks::PingPong(serving),
             line: Line {
                 runtime,
                 io,
@@ -117,6 +122,7 @@ impl<R: Runtime> Driver<R> {
                 task: None,
                 phase: Phase::Serving,
                 undecided: true,
+                tape,
             },
         }
     }
@@ -158,7 +164,7 @@ impl<R: Runtime> Line<R> {
             Exchanged::Part => true,
             Exchanged::Other(other) => return Turn::Other(other),
         };
-        self.link.set_calls(engine.open_calls());
+        self.link.set_load(engine.load());
         // Where there is more to do, its end may still have to be told.
         if engine.is_drained() && !(more && engine.closed().is_none()) {
             return Turn::Over(self.end(engine, now, cx));
@@ -167,6 +173,9 @@ impl<R: Runtime> Line<R> {
             cx.waker().wake_by_ref();
         }
         engine.rest();
+        if !self.undecided {
+            self.tape.keep(engine, &self.link);
+        }
         self.input.rest();
         let due = engine
             .poll_timeout()
@@ -232,7 +241,10 @@ impl<R: Runtime> Line<R> {
                 }
                 engine.receive(now, &mut self.input.bytes);
             }
-            Poll::Ready(Err(_)) => engine.handle_disconnect(now, Disconnect::ReadFailed),
+            Poll::Ready(Err(error)) => {
+                self.link.notice_failure(&error);
+                engine.handle_disconnect(now, Disconnect::ReadFailed);
+            }
         }
         Read::Progress
     }
@@ -243,6 +255,10 @@ impl<R: Runtime> Line<R> {
             return None;
         };
         self.undecided = false;
+        // No call can have begun before, and no handshake is still going on.
+        if let Some(identity) = self.io.peer_identity() {
+            self.link.identify(identity);
+        }
         match protocol {
             Protocol::Http1 => {
                 let mut serving = Box::new(HttpServing::new(&self.link, now)?);
@@ -263,6 +279,8 @@ impl<R: Runtime> Line<R> {
 
     /// Hands the connection to another engine, with what has been read.
     fn begin<E: Engine>(&mut self, engine: &mut E, now: Instant) {
+        // What the other one did before the first bytes is not worth a recording.
+        self.tape.begin(engine);
         if let Some(task) = &self.task {
             engine.adopt(task);
         }
@@ -282,7 +300,10 @@ impl<R: Runtime> Line<R> {
                     self.out.advance(written);
                     wrote = true;
                 }
-                Poll::Ready(_) => {
+                Poll::Ready(result) => {
+                    if let Err(error) = result {
+                        self.link.notice_failure(&error);
+                    }
                     self.out = Transmit::new();
                     engine.handle_disconnect(now, Disconnect::WriteFailed);
                     return true;
@@ -297,6 +318,7 @@ impl<R: Runtime> Line<R> {
         let runtime = &self.runtime;
         let spawn = |work: E::Background| runtime.spawn(work);
         engine.abandon(Some(&spawn));
+        self.tape.end(engine, &self.link);
         if !engine.lingers() {
             return Poll::Ready(());
         }
@@ -305,6 +327,12 @@ impl<R: Runtime> Line<R> {
         self.alarm.stop_tidying();
         self.alarm.arm(until, cx);
         self.linger(cx, until)
+    }
+
+    /// The task is dropped.
+    fn abandon(&mut self, engine: &mut impl Engine) {
+        engine.abandon(None);
+        self.tape.end(engine, &self.link);
     }
 
     fn linger(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
@@ -369,9 +397,9 @@ impl<R: Runtime> Unpin for Driver<R> {}
 impl<R: Runtime> Drop for Driver<R> {
     fn drop(&mut self) {
         match &mut self.speaks {
-            Speaks::PingPong(serving) => serving.abandon(None),
-            Speaks::Http(serving) => serving.abandon(None),
-            Speaks::Streams(serving) => serving.abandon(None),
+            Speaks::PingPong(serving) => self.line.abandon(&mut **serving),
+            Speaks::Http(serving) => self.line.abandon(&mut **serving),
+            Speaks::Streams(serving) => self.line.abandon(&mut **serving),
         }
         self.line.link.server().leave(self.line.key);
     }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::task::{Context, Waker};
 
 use bytes::BytesMut;
+use kitewire_proto::record::Recorder;
 use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
 
 /// A connection with its handlers. The first block of verbs is the connection's own, the second concerns handlers.
@@ -19,6 +20,12 @@ pub(crate) trait Engine {
     fn poll_timeout(&self) -> Option<Deadline>;
     fn read_demand(&self) -> Demand;
     fn is_drained(&self) -> bool;
+
+    /// Records the connection, on which nothing has happened.
+    fn record(&mut self, recorder: Recorder);
+
+    /// What `take` takes from the recorder; nothing without one.
+    fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8>;
 
     /// Whether a part of the work was left for the next turn.
     fn has_more(&self) -> bool {
@@ -51,8 +58,8 @@ pub(crate) trait Engine {
         spawn: Option<Spawn<'_, Self::Background>>,
     );
 
-    /// Requests that are not answered.
-    fn open_calls(&self) -> usize;
+    /// How much the connection has to do.
+    fn load(&self) -> Load;
 
     /// Why the connection is over, once that has been told.
     fn closed(&self) -> Option<&CloseReason>;
@@ -72,6 +79,28 @@ pub(crate) trait Engine {
 
 /// Runs handlers in tasks of their own, where there are any.
 pub(crate) type Spawn<'a, B> = &'a dyn Fn(B);
+
+/// How much a connection has to do and to hold; for statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Requests that are not answered.
+    pub(crate) calls: usize,
+    /// Bytes held.
+    pub(crate) memory: usize,
+    /// Flow-control credit that the peer gets back once somebody reads.
+    pub(crate) withheld: usize,
+}
+
+impl Load {
+    /// That of both.
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            memory: self.memory.saturating_add(other.memory),
+            withheld: self.withheld.saturating_add(other.withheld),
+        }
+    }
+}
 
 /// How much may still be done before others get their turn.
 #[derive(Debug)]

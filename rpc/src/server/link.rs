@@ -1,13 +1,15 @@
 //! What a connection's task shares with its calls and with its server.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use kitewire_proto::{CallId, CancelReason, Instant, Target};
-use kitewire_runtime::Address;
+use kitewire_runtime::{Address, PeerIdentity};
 
-use super::shared::Shared;
+use super::engine::Load;
+use super::shared::{Notice, Shared};
 use crate::service::Running;
 use crate::stream::{wait_also, wake_all};
 
@@ -15,11 +17,15 @@ use crate::stream::{wait_also, wake_all};
 pub(crate) struct Link {
     server: Arc<Shared>,
     peer: Option<Address>,
+    /// Over transports that prove one.
+    identity: OnceLock<Arc<PeerIdentity>>,
     /// Something waits in `state` for the connection's task, or the server wants to stop.
     attention: AtomicBool,
     /// Some call has an entry in `state.watched`.
     watching: AtomicBool,
-    calls: AtomicU32,
+    calls: AtomicUsize,
+    memory: AtomicUsize,
+    withheld: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -52,15 +58,34 @@ impl Link {
         Self {
             server,
             peer,
+            identity: OnceLock::new(),
             attention: AtomicBool::new(false),
             watching: AtomicBool::new(false),
-            calls: AtomicU32::new(0),
+            calls: AtomicUsize::new(0),
+            memory: AtomicUsize::new(0),
+            withheld: AtomicUsize::new(0),
             state: Mutex::default(),
         }
     }
 
     pub(crate) const fn peer(&self) -> Option<&Address> {
         self.peer.as_ref()
+    }
+
+    /// Whom the peer has proved to be.
+    pub(crate) fn identify(&self, identity: Arc<PeerIdentity>) {
+        // The first one counts, and there is no other.
+        let _ = self.identity.set(identity);
+    }
+
+    pub(crate) fn peer_identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.identity.get()
+    }
+
+    /// Tells the server's owner what the socket said.
+    pub(crate) fn notice_failure(&self, error: &io::Error) {
+        let peer = self.peer();
+        self.server.notice(&Notice::SocketFailed { peer, error });
     }
 
     pub(crate) const fn server(&self) -> &Arc<Shared> {
@@ -131,14 +156,24 @@ impl Link {
         std::mem::swap(&mut self.lock().done, batch);
     }
 
-    /// Tells how many calls are open; for statistics.
-    pub(crate) fn set_calls(&self, open: usize) {
-        self.calls
-            .store(u32::try_from(open).unwrap_or(u32::MAX), Ordering::Relaxed);
+    /// Tells how much there is to do; for statistics.
+    pub(crate) fn set_load(&self, load: Load) {
+        let Load {
+            calls,
+            memory,
+            withheld,
+        } = load;
+        self.calls.store(calls, Ordering::Relaxed);
+        self.memory.store(memory, Ordering::Relaxed);
+        self.withheld.store(withheld, Ordering::Relaxed);
     }
 
-    pub(crate) fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            calls: self.calls.load(Ordering::Relaxed),
+            memory: self.memory.load(Ordering::Relaxed),
+            withheld: self.withheld.load(Ordering::Relaxed),
+        }
     }
 
     /// Nobody waits for this call's answer any more.

@@ -6,6 +6,7 @@ mod engine;
 mod grpc;
 mod link;
 mod plain;
+mod recording;
 mod serving;
 mod shared;
 mod spares;
@@ -19,10 +20,11 @@ use kitewire_proto::{Limits, Multiplex, ServerConfig, Switch, ttstream};
 use kitewire_runtime::{Address, Listener, Runtime};
 
 pub use bound::{Bound, ServerHandle, Unfinished};
-pub(crate) use engine::{Budget, Engine};
+pub(crate) use engine::{Budget, Engine, Load};
 pub use grpc::GrpcConfig;
 pub(crate) use link::Link;
 pub use plain::{HttpHandler, PeerAddress};
+pub use recording::{Accepted, Recording};
 pub(crate) use serving::Serving;
 pub(crate) use shared::{Fixed, Shared};
 pub use shared::{Notice, ServerStats};
@@ -55,6 +57,7 @@ pub struct Server<R> {
     plain: plain::Settings,
     grpc: GrpcConfig,
     tt_streams: ttstream::Config,
+    recordings: Option<recording::Choice>,
 }
 
 impl Server<()> {
@@ -77,6 +80,7 @@ impl<R> Server<R> {
             plain: plain::Settings::new(),
             grpc: GrpcConfig::default(),
             tt_streams: ttstream::Config::default(),
+            recordings: None,
         }
     }
 
@@ -153,6 +157,7 @@ impl<R> Server<R> {
             registered: self.registered,
             unknown: self.unknown,
             observer: self.observer,
+            recordings: self.recordings,
         })
     }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use kitewire_proto::record::Recorder;
 use kitewire_proto::{
     CallId, CloseReason, Deadline, Demand, Disconnect, Instant, Reply, ReplyOutcome, ServerConnection, ServerEvent,
     Shutdown, Transmit,
 };
 
-use super::engine::{Budget, Engine, Spawn};
+use super::engine::{Budget, Engine, Load, Spawn};
 use super::link::{Done, Link};
 use super::shared::Notice;
 use super::spares::Spares;
@@ -155,6 +156,14 @@ impl Engine for Serving {
         self.connection.poll_transmit(now, out)
     }
 
+    fn record(&mut self, recorder: Recorder) {
+        self.connection.record(recorder);
+    }
+
+    fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
+        self.connection.recorder().map(take).unwrap_or_default()
+    }
+
     #[inline]
     fn poll_timeout(&self) -> Option<Deadline> {
         self.connection.poll_timeout()
@@ -234,8 +243,12 @@ impl Engine for Serving {
     }
 
     #[inline]
-    fn open_calls(&self) -> usize {
-        self.connection.open_calls()
+    fn load(&self) -> Load {
+        Load {
+            calls: self.connection.open_calls(),
+            memory: self.connection.usage(),
+            withheld: 0,
+        }
     }
 
     #[inline]
@@ -244,16 +257,7 @@ impl Engine for Serving {
     }
 
     fn lingers(&self) -> bool {
-        matches!(
-            self.closed,
-            Some(
-                CloseReason::Malformed(_)
-                    | CloseReason::Refused
-                    | CloseReason::ProtocolNotServed(_)
-                    | CloseReason::LimitReached(_)
-                    | CloseReason::TimedOut(_)
-            )
-        )
+        self.closed.as_ref().is_some_and(CloseReason::lingers)
     }
 
     /// Free slots go back to their methods.

@@ -11,8 +11,10 @@ use kitewire_proto::{CloseReason, Instant, Refusal, ServerConfig, Target, grpc, 
 use kitewire_runtime::Address;
 use slab::Slab;
 
+use super::engine::Load;
 use super::link::Link;
 use super::plain::Plain;
+use super::recording::{Accepted, Choice, Recording};
 use crate::service::{Dispatch, Method, Registration, Unknown};
 
 /// Something that a server's owner may want to log or count. See [`Server::observe`](crate::Server::observe).
@@ -45,12 +47,27 @@ pub enum Notice<'a> {
         /// What was wrong.
         why: &'a str,
     },
+    /// A connection's socket failed, or a layer on it: a TLS handshake that came to nothing says here why. The
+    /// connection ends, which [`Self::Closed`] tells next.
+    SocketFailed {
+        /// With whom.
+        peer: Option<&'a Address>,
+        /// What the system says, or the layer.
+        error: &'a io::Error,
+    },
     /// A connection has ended.
     Closed {
         /// With whom.
         peer: Option<&'a Address>,
         /// Why.
         reason: &'a CloseReason,
+    },
+    /// The recording of a connection could not be written, and has ended. The connection goes on.
+    RecordingFailed {
+        /// With whom.
+        peer: Option<&'a Address>,
+        /// What its sink said.
+        error: &'a io::Error,
     },
     /// A connection could not be accepted. The server waits a moment and goes on.
     AcceptFailed {
@@ -70,6 +87,9 @@ pub(crate) struct Shared {
     pub(crate) grpc: Arc<grpc::Config>,
     pub(crate) tt_streams: Arc<ttstream::Config>,
     pub(crate) observer: Option<Observer>,
+    recordings: Option<Choice>,
+    /// Connections that recordings were chosen for, or not.
+    accepted: AtomicU64,
     pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
     /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
     stop: AtomicU64,
@@ -104,6 +124,12 @@ pub struct ServerStats {
     pub connections: usize,
     /// Calls and plain requests that are open, over all connections.
     pub calls: usize,
+    /// Bytes that the connections hold: input that is not whole, messages that no handler has taken, answers that are not
+    /// sent. As of each connection's last turn.
+    pub memory: usize,
+    /// The part of the flow-control credit of all connections that their peers get back once a handler has read. Nothing,
+    /// where no call is open. As of each connection's last turn.
+    pub withheld: usize,
 }
 
 /// The parts of a server that are fixed when it starts.
@@ -116,6 +142,7 @@ pub(crate) struct Fixed {
     pub(crate) grpc: Arc<grpc::Config>,
     pub(crate) tt_streams: Arc<ttstream::Config>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) recordings: Option<Choice>,
 }
 
 impl Shared {
@@ -129,6 +156,8 @@ impl Shared {
             grpc: fixed.grpc,
             tt_streams: fixed.tt_streams,
             observer: fixed.observer,
+            recordings: fixed.recordings,
+            accepted: AtomicU64::new(0),
             clock: Box::new(clock),
             stop: AtomicU64::new(SERVING),
             cut_off: AtomicUsize::new(0),
@@ -164,6 +193,13 @@ impl Shared {
         if let Some(observer) = &self.observer {
             observer(notice);
         }
+    }
+
+    /// Where the recording of a new connection goes, if it is to have one.
+    pub(crate) fn choose_recording(&self, peer: Option<&Address>) -> Option<Recording> {
+        let choose = self.recordings.as_ref()?;
+        let number = self.accepted.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        choose(&Accepted { peer, number })
     }
 
     pub(crate) fn stop_state(&self) -> Stop {
@@ -260,9 +296,17 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> ServerStats {
         let crowd = self.lock();
+        let loads = crowd.links.iter().map(|(_, link)| link.load());
+        let Load {
+            calls,
+            memory,
+            withheld,
+        } = loads.fold(Load::default(), Load::plus);
         ServerStats {
             connections: crowd.links.len(),
-            calls: crowd.links.iter().map(|(_, link)| link.calls() as usize).sum(),
+            calls,
+            memory,
+            withheld,
         }
     }
 

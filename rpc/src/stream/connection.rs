@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use kitewire_proto::buf::SHARE_FROM;
+use kitewire_proto::record::Recorder;
 use kitewire_proto::{EncodeBody, Instant, grpc, http2, ttstream};
 
 use super::end::{Conclusion, SendError};
@@ -38,6 +39,22 @@ impl Connection {
         match self {
             Self::Grpc(_) => Transport::Grpc,
             Self::TtHeader(_) => Transport::TtHeaderStream,
+        }
+    }
+
+    /// Records the connection, on which nothing has happened.
+    pub(crate) fn record(&mut self, recorder: Recorder) {
+        match self {
+            Self::Grpc(connection) => connection.record(recorder),
+            Self::TtHeader(connection) => connection.record(recorder),
+        }
+    }
+
+    /// What records the connection, if something does.
+    pub(crate) fn recorder(&mut self) -> Option<&mut Recorder> {
+        match self {
+            Self::Grpc(connection) => connection.recorder(),
+            Self::TtHeader(connection) => connection.recorder(),
         }
     }
 

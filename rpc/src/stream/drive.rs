@@ -5,6 +5,7 @@ use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
 
 use super::connection::Connection;
 use super::event::Event;
+use crate::server::Load;
 
 impl Connection {
     #[inline]
@@ -110,6 +111,19 @@ impl Connection {
         match self {
             Self::Grpc(connection) => connection.open_calls(),
             Self::TtHeader(connection) => connection.open_streams(),
+        }
+    }
+
+    /// How much the connection has to do and to hold.
+    pub(crate) fn load(&self) -> Load {
+        let (memory, withheld) = match self {
+            Self::Grpc(connection) => (connection.usage(), connection.withheld()),
+            Self::TtHeader(connection) => (connection.usage(), connection.waiting()),
+        };
+        Load {
+            calls: self.open_calls(),
+            memory,
+            withheld,
         }
     }
 

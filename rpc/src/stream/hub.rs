@@ -12,6 +12,7 @@
 //!     │ └───────────────────────────────────────────────── rest ◄────────┘
 //! ```
 
+use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -26,8 +27,9 @@ use super::event::Event;
 use super::handle::Stream;
 use super::receiver::Decode;
 use super::watch::{Watches, wait, wait_also};
+use crate::error::SharedError;
 use crate::service::Received;
-use crate::{Error, Metadata, Transport};
+use crate::{Error, ErrorKind, Metadata, Transport};
 
 /// A connection and whoever waits on it.
 pub(crate) struct Hub {
@@ -54,6 +56,8 @@ pub(crate) struct State {
     task: Option<Waker>,
     /// There may be something to send that the driver has not asked for.
     fresh: bool,
+    /// What the socket said when it failed.
+    cause: Option<SharedError>,
 }
 
 impl Hub {
@@ -66,6 +70,7 @@ impl Hub {
                 watches: Watches::default(),
                 task: None,
                 fresh: false,
+                cause: None,
             }),
             driver: AtomicU8::new(ASLEEP),
             side,
@@ -211,7 +216,7 @@ impl Hub {
             Found::Failed => {
                 // That may be news to the connection, and to those who wait for its end.
                 self.tell(&mut state);
-                Err(state.connection.failure(key))
+                Err(state.failure(key))
             }
         })
     }
@@ -262,7 +267,7 @@ impl Hub {
                 _stale = wait(&mut state.watches.of(key).reading, cx);
                 Poll::Pending
             }
-            _ => Poll::Ready(Err(state.connection.failure(key))),
+            _ => Poll::Ready(Err(state.failure(key))),
         }
     }
 
@@ -357,13 +362,38 @@ impl State {
         self.connection.release_memory();
     }
 
+    /// The socket has failed, and said this.
+    pub(crate) fn blame(&mut self, cause: SharedError) {
+        self.cause.get_or_insert(cause);
+    }
+
+    /// What a layer such as TLS has against the connection.
+    pub(crate) fn rejection(&self) -> Option<io::Error> {
+        let cause = self.cause.clone();
+        cause.filter(SharedError::is_of_a_layer).map(io::Error::from)
+    }
+
+    /// Why nothing more can be read or sent on a stream.
+    #[cold]
+    fn failure(&self, key: StreamKey) -> Error {
+        self.explain(self.connection.failure(key))
+    }
+
+    /// Adds to an error what the socket said, if it is the socket that ended the stream.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Transport => error.because(self.cause.clone()),
+            _ => error,
+        }
+    }
+
     /// Why something was not sent, apart from a lack of room.
     #[cold]
     pub(super) fn send_failure(&self, key: StreamKey, error: SendError) -> Error {
         match error {
             SendError::Failed(error) => error,
             SendError::HeaderSent => self.connection.header_is_sent(),
-            SendError::Over | SendError::Full => self.connection.failure(key),
+            SendError::Over | SendError::Full => self.failure(key),
         }
     }
 }

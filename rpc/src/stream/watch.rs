@@ -88,17 +88,24 @@ impl Watches {
 
     /// Collects everybody: `connection` is over.
     pub(super) fn notify_all(&mut self, connection: &Connection, wake: &mut Vec<Waker>) {
-        for (key, watch) in &mut self.0 {
-            watch.ties.cut(|| connection.upstream(*key), wake);
+        for (key, watch) in self.in_order() {
+            watch.ties.cut(|| connection.upstream(key), wake);
             watch.take_wakers(wake);
         }
     }
 
     /// Collects everybody who waits.
     pub(super) fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
-        for watch in self.0.values_mut() {
+        for (_, watch) in self.in_order() {
             watch.take_wakers(wake);
         }
+    }
+
+    /// Every entry, in the order of ids: who is woken first must not depend on how the map is laid out.
+    fn in_order(&mut self) -> Vec<(StreamKey, &mut Watch)> {
+        let mut all: Vec<_> = self.0.iter_mut().map(|(key, watch)| (*key, watch)).collect();
+        all.sort_unstable_by_key(|(key, _)| key.get());
+        all
     }
 
     /// Gives back what an idle connection does not need.

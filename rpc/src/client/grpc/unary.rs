@@ -142,7 +142,7 @@ impl Grpc {
         if outcome.status.code == Code::DEADLINE_EXCEEDED && head.is_over(self.connector().now()) {
             return head.timed_out();
         }
-        Error::from_unary(&outcome)
+        call.lane.hub().lock().explain(Error::from_unary(&outcome))
     }
 }
 

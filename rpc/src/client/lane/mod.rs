@@ -13,17 +13,20 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use kitewire_proto::ttstream::{Exception, MetaFrame};
 use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Shutdown, Transmit, grpc, ttstream};
+use kitewire_runtime::Io;
 
 use exclusive::Home;
 pub(crate) use opening::{Begun, NotOpened, Opening, Wanted};
 pub(crate) use pool::{LanePool, Sharing};
 use queue::{Queue, Ticket};
-pub(crate) use request::{Refusal, Request};
+pub(crate) use request::{Refusal, Request, Scheme};
 
 use super::carrier::{Carrier, Leave, Machine};
 use super::connector::Connector;
 use super::tt_options::MetaHandler;
 use crate::Transport;
+use crate::error::SharedError;
+use crate::server::Load;
 use crate::stream::{Connection, Event, Hub, Side, State as HubState, StreamKey};
 
 /// A connection, those who wait until a stream can be opened on it, and what is to be done about it.
@@ -40,6 +43,8 @@ pub(crate) struct StreamLane {
     has_errand: AtomicBool,
     /// No stream can be opened on it any more.
     ending: AtomicBool,
+    /// Its transport proves whom it connects to.
+    secured: AtomicBool,
 }
 
 /// What all connections of a pool have in common.
@@ -116,7 +121,7 @@ impl StreamLane {
             None => beside.queue.is_empty(),
         };
         let opened = match is_next {
-            true => Some(wanted.request.open(&mut state.connection, now)),
+            true => Some(wanted.request.open(&mut state.connection, now, self.scheme())),
             false => None,
         };
         let opened = match opened {
@@ -193,6 +198,13 @@ impl StreamLane {
         }
     }
 
+    fn scheme(&self) -> Scheme {
+        match self.secured.load(Ordering::Acquire) {
+            true => Scheme::Https,
+            false => Scheme::Http,
+        }
+    }
+
     fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
@@ -254,7 +266,12 @@ impl Carrier for StreamLane {
             on_meta_frame,
             has_errand: AtomicBool::new(false),
             ending: AtomicBool::new(false),
+            secured: AtomicBool::new(false),
         }
+    }
+
+    fn connected(&self, io: &dyn Io) {
+        self.secured.store(io.peer_identity().is_some(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, HubState> {
@@ -274,6 +291,10 @@ impl Carrier for StreamLane {
 
     fn asked(state: &mut HubState) {
         Hub::asked(state);
+    }
+
+    fn blame(state: &mut HubState, cause: SharedError) {
+        state.blame(cause);
     }
 
     fn rest(&self) {
@@ -350,6 +371,10 @@ impl Carrier for StreamLane {
 
     fn open_calls(&self) -> usize {
         self.hub.lock().connection.open_calls()
+    }
+
+    fn load(&self) -> Load {
+        self.hub.lock().connection.load()
     }
 }
 

@@ -174,7 +174,11 @@ impl Opening {
                     self.tries += 1;
                     self.stage = Stage::Start;
                 }
-                Tried::Failed(refusal) => return Poll::Ready(Err(NotOpened::of(refusal))),
+                Tried::Failed(refusal) => {
+                    let rejected = lane.hub().lock().rejection().filter(|_| refusal.is_end());
+                    let why = rejected.map_or_else(|| NotOpened::of(refusal), NotOpened::Connect);
+                    return Poll::Ready(Err(why));
+                }
             }
         }
     }

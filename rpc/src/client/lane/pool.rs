@@ -9,6 +9,7 @@ use super::exclusive::{Exclusive, Taken};
 use super::{LaneConfig, StreamLane};
 use crate::client::connector::Connector;
 use crate::client::lanes::{Dialling, Found as Lane, Group, Lanes};
+use crate::server::Load;
 
 /// The connections of a client for streams over one transport.
 pub(crate) struct LanePool {
@@ -50,6 +51,11 @@ pub(super) enum Luck {
 }
 
 impl LanePool {
+    /// How much the connections that streams share have to do and to hold.
+    pub(crate) fn load(&self) -> Load {
+        self.lanes.load()
+    }
+
     pub(crate) fn new(
         config: &Arc<LaneConfig>,
         connector: &Arc<dyn Connector>,

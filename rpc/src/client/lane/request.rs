@@ -12,6 +12,14 @@ pub(crate) enum Request<'a> {
     TtHeader(ttstream::Request<'a>),
 }
 
+/// What `:scheme` says over gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    /// Over a transport that proves whom it connects to.
+    Https,
+}
+
 /// Why a connection did not open it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -28,11 +36,18 @@ impl Request<'_> {
     }
 
     /// Opens it on a connection of its transport.
-    pub(crate) fn open(&self, connection: &mut Connection, now: Instant) -> Result<StreamKey, Refusal> {
-        match self {
-            Self::Grpc(request) => connection.open_grpc(now, request).map_err(Refusal::Grpc),
-            Self::TtHeader(request) => connection.open_tt_header(now, request).map_err(Refusal::TtHeader),
-        }
+    pub(crate) fn open(&self, connection: &mut Connection, now: Instant, scheme: Scheme) -> Result<StreamKey, Refusal> {
+        let opened = match (self, scheme) {
+            (Self::Grpc(request), Scheme::Http) => connection.open_grpc(now, request),
+            (Self::Grpc(request), Scheme::Https) => {
+                let scheme = "https";
+                connection.open_grpc(now, &grpc::Request { scheme, ..*request })
+            }
+            (Self::TtHeader(request), _) => {
+                return connection.open_tt_header(now, request).map_err(Refusal::TtHeader);
+            }
+        };
+        opened.map_err(Refusal::Grpc)
     }
 }
 

@@ -13,7 +13,7 @@ use kitewire_runtime::Address;
 
 use crate::client::call_options::CallOptions;
 use crate::client::in_process::InProcess;
-use crate::client::lane::{Begun, NotOpened, Opening, Request, Wanted};
+use crate::client::lane::{Begun, NotOpened, Opening, Request, Scheme, Wanted};
 use crate::client::options::RecvTimeout;
 use crate::client::route::StreamRoute;
 use crate::client::streams::Opened;
@@ -131,7 +131,7 @@ impl<'a> Wish<'a> {
     pub(super) fn open_in_process(&self, direct: &InProcess, deadline: Option<Instant>) -> Result<Arc<Stream>, Error> {
         let pump = direct.pump();
         let request = Request::Grpc(self.grpc_request(&self.service.name, deadline));
-        let opened = request.open(&mut pump.client().lock().connection, pump.now());
+        let opened = request.open(&mut pump.client().lock().connection, pump.now(), Scheme::Http);
         let key = opened.map_err(|refusal| self.not_opened(NotOpened::of(refusal)))?;
         let hub = Arc::clone(pump.client());
         Ok(self.tied(Stream::pumped(hub, key, Some(self.named(None)), Some(pump))))

@@ -1,6 +1,6 @@
 //! Plain requests and their handlers, whichever connection they come over.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,7 +9,7 @@ use http::Version;
 use kitewire_proto::dispatch::Lookup;
 use kitewire_proto::http::{RequestId, RespondError, Response, ServerEvent};
 use kitewire_proto::wire::grpc::Path;
-use kitewire_proto::{CloseReason, Instant, TimerKind};
+use kitewire_proto::{CloseReason, Instant};
 
 use super::task::{Background, Desk, Outcome, Wish, poll};
 use super::{Answering, PeerAddress, convert};
@@ -38,7 +38,7 @@ pub(crate) struct Requests {
     link: Arc<Link>,
     desk: Arc<Desk>,
     /// Requests whose handlers run in tasks of their own.
-    running: HashMap<RequestId, Arc<Wish>>,
+    running: BTreeMap<RequestId, Arc<Wish>>,
     /// Ended handlers taken from the desk; empty between turns, kept for its memory.
     batch: Vec<(RequestId, Outcome)>,
     /// Requests cancelled by the latest thing that happened to the connection.
@@ -51,7 +51,7 @@ impl Requests {
             version,
             link: Arc::clone(link),
             desk: Arc::new(Desk::new(Arc::clone(link))),
-            running: HashMap::new(),
+            running: BTreeMap::new(),
             batch: Vec::new(),
             cancelled: 0,
         }
@@ -111,14 +111,11 @@ impl Requests {
     pub(crate) fn release_memory(&mut self) {
         self.batch = Vec::new();
         self.desk.release_memory();
-        if self.running.is_empty() {
-            self.running = HashMap::new();
-        }
     }
 
     /// Has all handlers dropped, by their own tasks.
     pub(crate) fn abandon(&mut self) {
-        for (_, wish) in self.running.drain() {
+        for wish in std::mem::take(&mut self.running).into_values() {
             wish.cancel();
         }
     }
@@ -162,6 +159,9 @@ impl Requests {
         };
         if let Some(peer) = self.link.peer() {
             request.extensions_mut().insert(PeerAddress(peer.clone()));
+        }
+        if let Some(identity) = self.link.peer_identity() {
+            request.extensions_mut().insert(Arc::clone(identity));
         }
         let mut work = Some(handler.start(request));
         match (poll(&mut work, cx), work, spawn) {
@@ -227,16 +227,9 @@ fn send(source: &mut impl Source, now: Instant, id: RequestId, response: &Respon
 /// lets the client read the last answer first.
 pub(crate) fn lingers(closed: Option<&CloseReason>, link: &Link) -> bool {
     match closed {
-        None
-        | Some(
-            CloseReason::PeerClosed
-            | CloseReason::PeerClosedMidway
-            | CloseReason::PeerGoAway { .. }
-            | CloseReason::SocketFailed
-            | CloseReason::TimedOut(TimerKind::WriteStall),
-        ) => false,
+        None => false,
         Some(CloseReason::Shutdown) => link.server().stop_state() != Stop::AtOnce,
-        Some(_) => true,
+        Some(reason) => reason.lingers(),
     }
 }
 

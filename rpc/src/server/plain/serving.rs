@@ -6,12 +6,13 @@ use std::task::Context;
 use bytes::{Bytes, BytesMut};
 use http::Version;
 use kitewire_proto::http::{RequestId, RespondError, Response, ServerConnection, ServerEvent};
+use kitewire_proto::record::Recorder;
 use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
 
 use super::convert;
 use super::requests::{Requests, Source, lingers};
 use super::task::Background;
-use crate::server::engine::{Budget, Engine, Spawn};
+use crate::server::engine::{Budget, Engine, Load, Spawn};
 use crate::server::link::Link;
 use crate::server::shared::{Notice, Stop};
 
@@ -74,6 +75,14 @@ impl Engine for HttpServing {
         self.connection.poll_transmit(now, out)
     }
 
+    fn record(&mut self, recorder: Recorder) {
+        self.connection.record(recorder);
+    }
+
+    fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
+        self.connection.recorder().map(take).unwrap_or_default()
+    }
+
     fn poll_timeout(&self) -> Option<Deadline> {
         self.connection.poll_timeout()
     }
@@ -117,8 +126,12 @@ impl Engine for HttpServing {
         }
     }
 
-    fn open_calls(&self) -> usize {
-        self.connection.open_requests()
+    fn load(&self) -> Load {
+        Load {
+            calls: self.connection.open_requests(),
+            memory: self.connection.usage(),
+            withheld: 0,
+        }
     }
 
     fn closed(&self) -> Option<&CloseReason> {

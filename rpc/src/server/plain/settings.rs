@@ -33,7 +33,8 @@ impl<R> Server<R> {
     /// knowledge. The last handler given counts.
     ///
     /// The handler gets every method and path, with the body whole. The [URI](http::Request::uri) has scheme, host and
-    /// path in every version; the peer is [among the extensions](crate::PeerAddress). No `date` is added to responses.
+    /// path in every version; the peer is [among the extensions](crate::PeerAddress), over TLS with an `Arc` of its
+    /// [identity](crate::PeerIdentity). No `date` is added to responses.
     ///
     /// A handler runs in the task of its connection until it first waits, and in a task of its own from then on. If the
     /// client goes away meanwhile, the handler's future is dropped; handlers of calls run on. A client that closes only

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use http::Version;
 use kitewire_proto::http::{RequestId, RespondError, Response};
+use kitewire_proto::record::Recorder;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::{
     CloseReason, Deadline, DecodeError, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit, grpc,
@@ -13,7 +14,7 @@ use kitewire_proto::{
 };
 
 use super::task::{Background, Task, Work};
-use crate::server::engine::{Budget, Engine, Spawn};
+use crate::server::engine::{Budget, Engine, Load, Spawn};
 use crate::server::link::Link;
 use crate::server::plain::{Requests, Source, convert_request, lingers};
 use crate::server::shared::{Notice, Stop};
@@ -230,6 +231,15 @@ impl Engine for StreamServing {
         state.connection.poll_transmit(now, out)
     }
 
+    fn record(&mut self, recorder: Recorder) {
+        self.hub.lock().connection.record(recorder);
+    }
+
+    fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
+        let mut state = self.hub.lock();
+        state.connection.recorder().map(take).unwrap_or_default()
+    }
+
     fn poll_timeout(&self) -> Option<Deadline> {
         self.hub.lock().connection.poll_timeout()
     }
@@ -304,8 +314,8 @@ impl Engine for StreamServing {
         !self.wake.is_empty()
     }
 
-    fn open_calls(&self) -> usize {
-        self.hub.lock().connection.open_calls()
+    fn load(&self) -> Load {
+        self.hub.lock().connection.load()
     }
 
     fn closed(&self) -> Option<&CloseReason> {

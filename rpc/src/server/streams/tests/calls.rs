@@ -10,7 +10,7 @@ fn a_unary_call_that_does_not_wait_is_answered_on_the_spot() {
     assert_eq!(bench.turn(), 0);
     assert_eq!(bench.driver.take(), 0, "the driver is awake and needs no call");
     assert_eq!(bench.end(id), "hello, end");
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
     let large: &'static [u8] = vec![b'z'; 100_000].leak();
     assert_eq!(bench.call("unary", large).len(), 100_005);
 }
@@ -20,7 +20,7 @@ fn a_unary_call_that_waits_is_answered_by_its_task() {
     let mut bench = bench();
     let ids = [(); 3].map(|()| bench.ask("unary", MethodKind::Unary, b"yield"));
     assert_eq!(bench.turn(), 3);
-    assert_eq!(bench.serving.open_calls(), 3);
+    assert_eq!(bench.serving.load().calls, 3);
     bench.driver.take();
     assert_eq!(bench.work(), 0);
     assert_eq!(bench.driver.take(), 1, "once for all of them");
@@ -28,7 +28,7 @@ fn a_unary_call_that_waits_is_answered_by_its_task() {
     for id in ids {
         assert_eq!(bench.end(id), "later, end");
     }
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn ends_of_a_handler_reach_the_caller() {
     let text = "13: panic: [happened in biz handler, method=Svc.talk, please check the panic at the server side] in a \
                 stream";
     assert_eq!(bench.end(id), text);
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
     assert_eq!(bench.take_said(), [""; 0], "none of it is news to the server's owner");
 }
 

@@ -23,7 +23,7 @@ fn a_caller_that_goes_away_is_told_to_the_handler() {
     bench.client.release(unary);
     bench.client.release(talk);
     bench.turn();
-    assert_eq!(bench.serving.open_calls(), 2, "handlers run on");
+    assert_eq!(bench.serving.load().calls, 2, "handlers run on");
     assert_eq!(bench.work(), 0);
     let text = "rpc error: code = 1 desc = transport: RSTStream Frame received with error code: CANCEL [triggered by ]";
     assert_eq!(
@@ -35,7 +35,7 @@ fn a_caller_that_goes_away_is_told_to_the_handler() {
         ]
     );
     bench.turn();
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
     assert_eq!(bench.call("unary", b"still there"), "still there, end");
 }
 
@@ -187,7 +187,7 @@ fn a_lost_connection_ends_its_calls() {
             "recv [ttstream error, code=12013] canceled by connection closed",
         ]);
         assert!(said.contains(text), "{said}");
-        assert_eq!(bench.serving.open_calls(), 0);
+        assert_eq!(bench.serving.load().calls, 0);
     }
 }
 
@@ -197,7 +197,7 @@ fn calls_whose_tasks_are_dropped_do_not_stay_open() {
         let (mut bench, ids) = talking(transport);
         bench.drop_tasks();
         bench.turn();
-        assert_eq!(bench.serving.open_calls(), 0);
+        assert_eq!(bench.serving.load().calls, 0);
         for id in ids {
             assert!(bench.client.is_ended(id));
         }
@@ -215,7 +215,7 @@ fn an_answer_that_has_no_room_waits_for_it() {
     let ids = [(); 3].map(|()| bench.ask("unary", MethodKind::Unary, large));
     let mut waited = 0;
     let mut ends = Vec::new();
-    while bench.serving.open_calls() > 0 || ends.len() < ids.len() {
+    while bench.serving.load().calls > 0 || ends.len() < ids.len() {
         waited += bench.turn();
         bench.work();
         ends.extend(ids.iter().flat_map(|id| bench.read(*id)).filter(|text| text.len() > 3));

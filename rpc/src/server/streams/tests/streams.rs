@@ -42,7 +42,7 @@ fn streams_flow_in_all_directions() {
         );
         bench.turn();
         assert_eq!(bench.end(id), "2, end");
-        assert_eq!(bench.serving.open_calls(), 0);
+        assert_eq!(bench.serving.load().calls, 0);
     }
 }
 
@@ -108,7 +108,7 @@ fn ends_of_a_handler_reach_the_caller_over_ttheader() {
     bench.close(id);
     bench.turn();
     assert_eq!(bench.end(id), "one, end");
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
     assert_eq!(bench.take_said(), [""; 0], "none of it is news to the server's owner");
 }
 
@@ -172,7 +172,7 @@ fn what_nobody_knows_is_refused_at_once() {
         let said = bench.take_said();
         assert!(said[0].starts_with("Refused") && said[0].contains(text), "{said:?}");
     }
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
     let id = bench.ask("watch", MethodKind::ServerStreaming, b"a");
     bench.turn();
     assert_eq!(bench.end(id), "a, end", "the connection goes on");
@@ -208,7 +208,7 @@ fn a_single_request_that_does_not_decode_is_refused() {
     assert_eq!(bench.end(id), told("biz error: unexpected end of input at offset 1"));
     let said = bench.take_said();
     assert!(said.len() == 1 && said[0].starts_with("Refused"), "{said:?}");
-    assert_eq!(bench.serving.open_calls(), 0);
+    assert_eq!(bench.serving.load().calls, 0);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_caller_that_goes_away_is_told_to_the_handler() {
         bench.client.release(reading);
         bench.client.release(waiting);
         bench.turn();
-        assert_eq!(bench.serving.open_calls(), 2, "handlers run on");
+        assert_eq!(bench.serving.load().calls, 2, "handlers run on");
         assert_eq!(bench.work(), 0);
         let text = bench.text([
             "rpc error: code = 1 desc = transport: RSTStream Frame received with error code: CANCEL [triggered by ]",
@@ -255,7 +255,7 @@ fn a_caller_that_goes_away_is_told_to_the_handler() {
             ]
         );
         bench.turn();
-        assert_eq!(bench.serving.open_calls(), 0);
+        assert_eq!(bench.serving.load().calls, 0);
         let id = bench.ask("watch", MethodKind::ServerStreaming, b"a");
         bench.turn();
         assert_eq!(bench.end(id), "a, end");
