@@ -1,6 +1,6 @@
 //! Servers of both sides behind one face.
 
-use kitewire::{GrpcConfig, Server, Switch, Tokio};
+use kitewire::{GrpcConfig, Runtime, Server, Switch, Tokio};
 
 use super::process::Program;
 
@@ -38,7 +38,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) async fn start(server: Server<Tokio>) -> Result<Self, String> {
+    pub(super) async fn start<R: Runtime>(server: Server<R>) -> Result<Self, String> {
         let bound = server.bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = bound.local_addr().map_err(|error| error.to_string())?.to_string();
         let running = tokio::spawn(async move {

@@ -1,8 +1,9 @@
 //! gRPC peers that are not Kitex's, both ways: grpc-go's interop programs, grpc-go with gzip, and tonic. One half of `cargo xtask interop
 //! grpc`.
 //!
-//! `kitewire-interop --foreign --grpc-go FOLDER --tonic PROGRAM` runs all cells; `--only WORD` those whose line contains the word;
-//! `--list` only lists them; `--reference` has the peers call their own kind, which shows that the expectations are theirs.
+//! `kitewire-interop --foreign --grpc-go FOLDER --tonic PROGRAM` runs all cells; with `--secured`, those of grpc-go over TLS instead;
+//! `--only WORD` those whose line contains the word; `--list` only lists them; `--reference` has the peers call their own kind, which
+//! shows that the expectations are theirs.
 
 mod frames;
 mod generated;
@@ -28,6 +29,10 @@ pub(crate) async fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if run.list_of == Cells::Secured {
+        interop::run_secured(&mut run).await;
+        return run.close();
+    }
     interop::run(&mut run).await;
     gzip::run(&mut run).await;
     peers::run(&mut run).await;
@@ -38,6 +43,7 @@ pub(crate) async fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
 #[derive(Debug, Default)]
 struct Run {
     programs: Programs,
+    list_of: Cells,
     who: Who,
     only: Option<String>,
     list: bool,
@@ -51,6 +57,15 @@ struct Programs {
     /// Holds `interop_client`, `interop_server` and `gzip`.
     grpc_go: PathBuf,
     tonic: PathBuf,
+}
+
+/// Which cells are run.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    #[default]
+    Plain,
+    /// Those over TLS, which grpc-go alone has.
+    Secured,
 }
 
 /// Who calls whom.
@@ -84,13 +99,17 @@ impl Run {
             match argument.as_str() {
                 "--grpc-go" => run.programs.grpc_go = value("a folder")?.into(),
                 "--tonic" => run.programs.tonic = value("a program")?.into(),
+                "--secured" => run.list_of = Cells::Secured,
                 "--only" => run.only = Some(value("a word")?),
                 "--list" => run.list = true,
                 "--reference" => run.who = Who::Reference,
                 other => return Err(format!("unknown argument {other}")),
             }
         }
-        let programs = [&run.programs.grpc_go, &run.programs.tonic];
+        let programs = match run.list_of {
+            Cells::Plain => vec![&run.programs.grpc_go, &run.programs.tonic],
+            Cells::Secured => vec![&run.programs.grpc_go],
+        };
         if !run.list && programs.iter().any(|program| program.as_os_str().is_empty()) {
             return Err("--grpc-go FOLDER or --tonic PROGRAM is missing".to_owned());
         }

@@ -47,9 +47,15 @@ impl Program {
 
     /// Starts one that is told its port.
     pub(super) async fn start_on_port(program: &Path, option: &str) -> Result<Self, String> {
+        Self::start_on_port_with(program, option, &[]).await
+    }
+
+    /// The same with other options beside it.
+    pub(super) async fn start_on_port_with(program: &Path, option: &str, others: &[String]) -> Result<Self, String> {
         let address = free_address().map_err(|error| error.to_string())?;
         let (_, port) = address.rsplit_once(':').unwrap_or_default();
         let child = command(program, [format!("{option}={port}")])
+            .args(others)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kitewire::{BidiStream, Client, Code, Error, ErrorKind, Metadata, Tokio, Transport};
+use kitewire::{BidiStream, Client, Code, Error, ErrorKind, Metadata, Runtime, Tokio, Transport};
 
 use super::server::{INITIAL, TRAILING};
 use super::{check_payload, payload};
@@ -26,11 +26,15 @@ type Duplex = BidiStream<StreamingOutputCallRequest, StreamingOutputCallResponse
 
 impl Caller {
     pub(super) fn to(address: &str) -> Result<Self, Error> {
+        Self::over(Tokio, address)
+    }
+
+    pub(super) fn over(runtime: impl Runtime, address: &str) -> Result<Self, Error> {
         let client = Client::to(address)
             .transport(Transport::Grpc)
             .timeout(Duration::from_secs(5))
             .connect_timeout(Duration::from_secs(1))
-            .build(Tokio)?;
+            .build(runtime)?;
         Ok(Self {
             address: address.to_owned(),
             service: TestServiceClient::new(client.clone()),

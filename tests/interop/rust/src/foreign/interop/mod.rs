@@ -1,6 +1,7 @@
 //! The plain cases of gRPC's interop service.
 
 mod client;
+mod secured;
 mod server;
 
 use kitewire::{Server, Tokio};
@@ -53,6 +54,8 @@ async fn start(way: Way, programs: &Programs) -> Result<Running, String> {
         }
     })
 }
+
+pub(super) use self::secured::run as run_secured;
 
 const PEER: &str = "grpc-go";
 
