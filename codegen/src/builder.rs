@@ -23,6 +23,7 @@ pub struct Builder {
     containers: Containers,
     unknown_fields: UnknownFields,
     combine: Combine,
+    layer: Layer,
     derives: Vec<String>,
     #[cfg(feature = "protobuf")]
     descriptors: Option<String>,
@@ -75,6 +76,17 @@ pub enum Combine {
     Off,
     /// They are. Their methods must have different names.
     On,
+}
+
+/// What generated code stands on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layer {
+    /// The crate `kitewire`: messages, and for each service a trait, a server and a client.
+    #[default]
+    Rpc,
+    /// The crate `kitewire-proto` alone, for programs that drive its connections themselves: messages, and for each
+    /// service a `ServiceInfo`, and the arguments and results of its calls. Protobuf messages need the crate `prost`.
+    Core,
 }
 
 impl Builder {
@@ -130,6 +142,13 @@ impl Builder {
     #[must_use]
     pub const fn combine_service(mut self, combine: Combine) -> Self {
         self.combine = combine;
+        self
+    }
+
+    /// Sets what the generated code stands on.
+    #[must_use]
+    pub const fn layer(mut self, layer: Layer) -> Self {
+        self.layer = layer;
         self
     }
 
@@ -262,6 +281,10 @@ impl Builder {
 
     pub(crate) const fn combines(&self) -> bool {
         matches!(self.combine, Combine::On)
+    }
+
+    pub(crate) const fn stands_on(&self) -> Layer {
+        self.layer
     }
 
     pub(crate) fn extra_derives(&self) -> Result<Vec<syn::Path>, Error> {

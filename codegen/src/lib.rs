@@ -16,7 +16,7 @@
 //!
 //! A mistake in the IDL fails the build with the file, line and column, the line itself and a mark under what is wrong;
 //! all mistakes are shown at once. The generated code needs the crates `kitewire` and, for Protobuf with well-known
-//! types, `prost-types`.
+//! types, `prost-types`; or, without the traits, servers and clients, `kitewire-proto` alone ([`Layer::Core`]).
 //!
 //! # Thrift
 //!
@@ -82,7 +82,7 @@ mod thrift;
 
 use std::path::{Path, PathBuf};
 
-pub use builder::{Builder, Combine, Containers, StringType, UnknownFields};
+pub use builder::{Builder, Combine, Containers, Layer, StringType, UnknownFields};
 pub use error::Error;
 
 use report::Problems;

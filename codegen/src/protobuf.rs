@@ -12,7 +12,7 @@ use crate::emit::{
     Answer, CallModel, Combined, Flow, Markers, MethodModel, ServiceModel, StreamKind, StreamMessage, StreamModel,
     Taken, formatted, ident, screaming, service, snake,
 };
-use crate::{Builder, Error};
+use crate::{Builder, Error, Layer};
 
 /// The code of each package.
 pub(crate) fn generate(
@@ -23,8 +23,11 @@ pub(crate) fn generate(
     let descriptors = protox::compile(files, includes).map_err(|error| Error::new(format!("error: {error:?}\n")))?;
     let mut config = Config::new();
     config
-        .prost_path("kitewire::prost")
-        .service_generator(Box::new(Services));
+        .prost_path(match options.stands_on() {
+            Layer::Rpc => "kitewire::prost",
+            Layer::Core => "::prost",
+        })
+        .service_generator(Box::new(Services(options.stands_on())));
     for derive in options.extra_derives()? {
         config.type_attribute(".", format!("#[derive({})]", quote!(#derive)));
     }
@@ -139,15 +142,15 @@ fn add(attributes: &mut Vec<syn::Attribute>, text: impl FnOnce() -> String) {
     }
 }
 
-struct Services;
+struct Services(Layer);
 
 impl ServiceGenerator for Services {
     fn generate(&mut self, declared: Service, out: &mut String) {
-        out.push_str(&service(&service_model(&declared)).to_string());
+        out.push_str(&service(&service_model(&declared, self.0)).to_string());
     }
 }
 
-fn service_model(declared: &Service) -> ServiceModel {
+fn service_model(declared: &Service, layer: Layer) -> ServiceModel {
     let name = &declared.name;
     let mut taken = Taken::new(&["new"]);
     ServiceModel {
@@ -155,6 +158,7 @@ fn service_model(declared: &Service) -> ServiceModel {
         package: declared.package.clone(),
         codec: ident("Protobuf"),
         combine: Combined::No,
+        layer,
         docs: declared.comments.leading.clone(),
         service: ident(name),
         server: ident(&format!("{name}Server")),

@@ -5,6 +5,7 @@ use quote::quote;
 
 use super::names::Names;
 use super::words::ident;
+use crate::Layer;
 use crate::model::{Container, Model, Strings, Type};
 use crate::thrift::UnitId;
 
@@ -15,6 +16,7 @@ pub(super) struct Context<'a> {
     pub(super) names: &'a Names,
     pub(super) unit: UnitId,
     pub(super) derives: &'a [syn::Path],
+    pub(super) layer: Layer,
 }
 
 impl Context<'_> {

@@ -9,6 +9,7 @@ use super::service::{Answer, CallModel, Combined, Flow, Markers, MethodModel, Se
 use super::streams::{StreamKind, StreamMessage, StreamModel};
 use super::structs::Layout;
 use super::words::{Taken, ident, snake};
+use crate::Layer;
 use crate::model::{Field, Method, MethodKind, Presence, Service, Type};
 
 impl Context<'_> {
@@ -43,6 +44,7 @@ impl Context<'_> {
             package: self.model.units[self.unit.0].package.clone(),
             codec: ident("Thrift"),
             combine,
+            layer: self.layer,
             docs: docs.to_vec(),
             service: ident(&names.service),
             server: ident(&names.server),
@@ -159,7 +161,10 @@ impl Context<'_> {
             return TokenStream::new();
         };
         let wire_name = format!("{}.{}", service.head.name, method.name);
-        let of = format!("[`{}::{}`]", names.service, names.methods[&method.name]);
+        let of = match self.layer {
+            Layer::Rpc => format!("[`{}::{}`]", names.service, names.methods[&method.name]),
+            Layer::Core => format!("`{wire_name}`"),
+        };
         let docs = format!(" The arguments of {of}.");
         let arguments = self.layout(&Layout {
             name: &messages.arguments,
@@ -173,6 +178,9 @@ impl Context<'_> {
             return arguments;
         }
         let result = self.result(method, messages, &wire_name, &of);
+        if self.layer == Layer::Core {
+            return quote!(#arguments #result);
+        }
         let error = (!method.throws.is_empty()).then(|| self.error(method, messages, &of));
         quote!(#error #arguments #result)
     }
@@ -206,7 +214,7 @@ impl Context<'_> {
             names,
             unknown: None,
         });
-        let conversions = self.conversions(method, messages);
+        let conversions = (self.layer == Layer::Rpc).then(|| self.conversions(method, messages));
         quote!(#layout #conversions)
     }
 

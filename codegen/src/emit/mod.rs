@@ -17,7 +17,7 @@ use quote::quote;
 
 use crate::model::{Definition, Model, StructKind};
 use crate::thrift::UnitId;
-use crate::{Builder, Error};
+use crate::{Builder, Error, Layer};
 
 use context::Context;
 use names::Names;
@@ -43,6 +43,7 @@ pub(crate) fn thrift(model: &Model, options: &Builder) -> Result<String, Error> 
                 names: &names,
                 unit: UnitId(unit),
                 derives: &derives,
+                layer: options.stands_on(),
             }
             .unit()
         })
@@ -91,10 +92,13 @@ impl Context<'_> {
             .as_ref()
             .filter(|_| self.unit.0 == 0)
             .map(|names| self.combined(names));
-        let thrift = layout::mentions(&items, "thrift").then(|| {
-            quote!(
+        let thrift = layout::mentions(&items, "thrift").then(|| match self.layer {
+            Layer::Rpc => quote!(
                 use kitewire::thrift;
-            )
+            ),
+            Layer::Core => quote!(
+                use kitewire_proto::thrift;
+            ),
         });
         let missing = |name| layout::mentions(&items, name) && !self.names.taken[self.unit.0].holds(name);
         // In the prelude since edition 2024 only.

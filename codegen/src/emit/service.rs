@@ -6,6 +6,7 @@ use quote::quote;
 use super::docs::docs;
 use super::streams::{StreamKind, StreamModel};
 use super::words::ident;
+use crate::Layer;
 
 /// A service, without what its codec is like.
 pub(crate) struct ServiceModel {
@@ -15,6 +16,7 @@ pub(crate) struct ServiceModel {
     /// A variant of `kitewire::Codec`.
     pub(crate) codec: Ident,
     pub(crate) combine: Combined,
+    pub(crate) layer: Layer,
     pub(crate) docs: Vec<String>,
     pub(crate) service: Ident,
     pub(crate) server: Ident,
@@ -92,6 +94,9 @@ pub(crate) enum Answer {
 }
 
 pub(crate) fn service(model: &ServiceModel) -> TokenStream {
+    if model.layer == Layer::Core {
+        return info(model);
+    }
     let (interface, info) = (interface(model), info(model));
     let (server, client) = (server(model), client(model));
     quote!(#interface #info #server #client)
@@ -136,18 +141,28 @@ fn info(model: &ServiceModel) -> TokenStream {
         info,
         ..
     } = model;
-    let docs = format!(" What [`{service}`] declares.");
+    let docs = match model.layer {
+        Layer::Rpc => {
+            let docs = format!(" What [`{service}`] declares.");
+            quote!(#[doc = #docs])
+        }
+        Layer::Core => docs(&model.docs, &format!("What the service `{name}` declares.")),
+    };
+    let (declared, codecs) = match model.layer {
+        Layer::Rpc => (quote!(kitewire), quote!(kitewire)),
+        Layer::Core => (quote!(kitewire_proto::dispatch), quote!(kitewire_proto::wire)),
+    };
     let methods = model.methods.iter().map(|method| {
         let (name, kind) = (&method.name, method.kind());
-        quote!(kitewire::MethodInfo::new(#name, kitewire::MethodKind::#kind))
+        quote!(#declared::MethodInfo::new(#name, #declared::MethodKind::#kind))
     });
     let count = Literal::usize_unsuffixed(model.methods.len());
     let combined = (model.combine == Combined::Yes).then(|| quote!(.combined()));
     quote! {
-        #[doc = #docs]
-        pub static #info: kitewire::ServiceInfo = {
-            static METHODS: [kitewire::MethodInfo; #count] = [#(#methods),*];
-            kitewire::ServiceInfo::new(#package, #name, kitewire::Codec::#codec, &METHODS) #combined
+        #docs
+        pub static #info: #declared::ServiceInfo = {
+            static METHODS: [#declared::MethodInfo; #count] = [#(#methods),*];
+            #declared::ServiceInfo::new(#package, #name, #codecs::Codec::#codec, &METHODS) #combined
         };
     }
 }

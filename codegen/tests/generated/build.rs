@@ -1,6 +1,6 @@
 //! Compiles every IDL of the folder beside.
 
-use kitewire_build::{Builder, Combine, Containers, StringType, UnknownFields};
+use kitewire_build::{Builder, Combine, Containers, Layer, StringType, UnknownFields};
 
 fn main() {
     for name in ["everything", "pingpong", "multi", "NoNamespace", "wire", "ttstream"] {
@@ -24,6 +24,14 @@ fn main() {
         .string_type(StringType::Bytes)
         .containers(Containers::BTree)
         .compile("../idl/everything.thrift");
+    let folder = std::env::var("OUT_DIR").expect("Cargo sets it") + "/core";
+    std::fs::create_dir_all(&folder).expect("a folder to write to");
+    for name in ["everything", "pingpong", "ttstream"] {
+        Builder::new()
+            .out_dir(&folder)
+            .layer(Layer::Core)
+            .compile(format!("../idl/{name}.thrift"));
+    }
     let protos = ["multi", "nopackage", "pingpong_pb", "wire"].map(|name| format!("../idl/{name}.proto"));
     kitewire_build::compile_protos(&protos, &["../idl"]);
     Builder::new()

@@ -40,6 +40,21 @@ pub mod ttstream {
 pub mod streams {
     include!(concat!(env!("OUT_DIR"), "/streams.rs"));
 }
+/// Code that stands on the core alone.
+pub mod core_alone {
+    /// `everything.thrift`.
+    pub mod everything {
+        include!(concat!(env!("OUT_DIR"), "/core/everything.rs"));
+    }
+    /// `pingpong.thrift`.
+    pub mod pingpong {
+        include!(concat!(env!("OUT_DIR"), "/core/pingpong.rs"));
+    }
+    /// `ttstream.thrift`.
+    pub mod ttstream {
+        include!(concat!(env!("OUT_DIR"), "/core/ttstream.rs"));
+    }
+}
 /// `multi.proto`.
 pub mod pbm {
     include!(concat!(env!("OUT_DIR"), "/pbm.rs"));
