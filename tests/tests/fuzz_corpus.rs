@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kitewire_proto::wire::http2::PREFACE;
 use kitewire_testkit::fuzz;
+use kitewire_tests::recorded::sessions;
 use kitewire_tests::vectors::{Step, folder, unhex};
 use serde_json::Value;
 
@@ -56,8 +57,18 @@ const TTSTREAM: [Target; 4] = [
     ("ttstream_pair", fuzz::ttstream_pair),
 ];
 
+/// Targets of connections that find out what is spoken: seeds as those of the engines' targets, whole, and what two
+/// connections do.
+const PORT: [Target; 2] = [
+    ("connection_server", fuzz::connection_server),
+    ("connection_pair", fuzz::connection_pair),
+];
+
 /// Targets whose seeds are scripts of HTTP/2: one for each difference, with its name, and some without any.
 const SCRIPTS: [Target; 1] = [("http2_differential", fuzz::http2_differential)];
+
+/// Targets whose seeds are recordings, and what is recorded: one of each for every kind of connections.
+const RECORDINGS: [Target; 1] = [("recording", fuzz::recording)];
 
 /// Targets whose seeds are IDL.
 const IDL: [Target; 1] = [("idl_parser", fuzz::idl_parser)];
@@ -73,7 +84,9 @@ fn every_seed_passes() {
         .chain(HTTP2)
         .chain(GRPC)
         .chain(TTSTREAM)
+        .chain(PORT)
         .chain(SCRIPTS)
+        .chain(RECORDINGS)
         .chain(IDL)
     {
         let seeds = seeds(name);
@@ -129,9 +142,35 @@ fn write_seeds() {
     for seed in seeds("http2_differential") {
         write_script(&seed);
     }
+    for (name, file) in sessions() {
+        write("recording", &name, &file);
+    }
+    for (kind, peer) in (0u8..).zip(RECORDED) {
+        write(
+            "recording",
+            &format!("script-{kind}"),
+            &[&[kind, 0, 0, 0, 0, 3], peer].concat(),
+        );
+    }
+    for (spoken, name) in (0..).zip([
+        "bare",
+        "framed",
+        "ttheader",
+        "multiplexed",
+        "grpc",
+        "grpc-again",
+        "ttstream",
+    ]) {
+        write("connection_pair", name, &[&[spoken], &CALLS[..]].concat());
+    }
     for (name, text) in HTTP1_SEEDS {
         write("http1", name, &[&[0, 1, 2, 3, 4], text.as_bytes()].concat());
     }
+    write_port("pingpong", SEEDS[0]);
+    write_port("grpc", GRPC_SEEDS[0]);
+    write_port("ttstream", TTSTREAM_SEEDS[0]);
+    let request = HTTP1_SEEDS[0].1.as_bytes();
+    write("connection_server", "http1-get", &[&[0, 1, 2, 3, 4], request].concat());
 }
 
 /// One file of `tests/vectors/pingpong` for every kind of message.
@@ -213,6 +252,23 @@ const PAIR_SEEDS: [(&str, &[u8]); 4] = [
     ),
 ];
 
+/// What is spoken, and pairs of what is done (`connection_pair/mod.rs` says what) and how: a few calls, answers and ends.
+const CALLS: [u8; 24] = [
+    0, 0, 15, 0, 6, 0, 8, 5, 10, 5, 15, 0, 11, 0, 0, 1, 2, 3, 15, 0, 8, 9, 10, 8,
+];
+
+/// What the peer of a recorded connection says; one for each kind, as `recording.rs` counts them.
+const RECORDED: [&[u8]; 8] = [
+    b"\0\0\0\x11\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x07\0",
+    b"\0\0\0\x11\x80\x01\0\x02\0\0\0\x04echo\0\0\0\x01\0",
+    &[1, 0, 9, 2, 40, 7, 3, 5, 1, 6, 2, 2],
+    &[1, 0, 9, 2, 40, 7, 3, 5, 1, 6, 2, 2],
+    &[1, 0, 9, 2, 40, 7, 3, 5, 1, 6, 2, 2],
+    &[1, 0, 9, 2, 40, 7, 3, 5, 1, 6, 2, 2],
+    &[0, 5, 3, 9, 5, 2, 13, 0, 7, 3, 13, 0, 10, 9],
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
+];
+
 /// Requests of every kind.
 const HTTP1_SEEDS: [(&str, &str); 7] = [
     ("get", "GET /a?b=c HTTP/1.1\r\nHost: a:80\r\nAccept: */*\r\n\r\n"),
@@ -271,6 +327,25 @@ fn write_streams(file: &str, steps: &[Step<'_>]) {
         }
         bytes.truncate(2048);
         write(name, file, &bytes);
+    }
+}
+
+/// What the client of a recording sends, to a port that has to find out what it is.
+fn write_port(kind: &str, file: &str) {
+    let vectors = folder(kind);
+    let vector = vectors
+        .iter()
+        .find(|vector| vector.file == format!("{kind}/{file}.json"))
+        .expect("the vector is there");
+    for connection in vector.connections().into_iter().take(1) {
+        let steps = connection.steps.iter().filter(|step| step.from == "client");
+        let mut bytes: Vec<u8> = steps.flat_map(|step| step.bytes.iter().flatten()).copied().collect();
+        bytes.truncate(2048);
+        write(
+            "connection_server",
+            &format!("{kind}-{file}"),
+            &[&[0, 1, 2, 3, 4], &bytes[..]].concat(),
+        );
     }
 }
 

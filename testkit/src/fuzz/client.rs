@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use kitewire_proto::record::Recorder;
 use kitewire_proto::thrift;
 use kitewire_proto::wire::{Codec, MessageType, Transport};
 use kitewire_proto::{
@@ -32,6 +33,14 @@ pub fn client_connection(data: &[u8]) {
     let pieces = outcomes(&config, stream, &mut Choices::new(seed), Choices::piece);
     assert_eq!(bytewise, pieces, "another split ends the calls in another way");
     Chaos::new(&config, seed).run(stream);
+}
+
+/// The recording of a connection to which everything happens in any order.
+pub(super) fn recorded_chaos(bits: u8, seed: u64, stream: &[u8]) -> Vec<u8> {
+    let mut chaos = Chaos::new(&Arc::new(configuration(bits)), seed);
+    chaos.connection.record(Recorder::new(usize::MAX));
+    chaos.run(stream);
+    chaos.connection.recorder().expect("it records").finish()
 }
 
 fn configuration(bits: u8) -> ClientConfig {

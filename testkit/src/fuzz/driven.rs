@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Shutdown, Transmit, grpc, http2, ttstream};
+use kitewire_proto::{Connection, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit, grpc, http2, ttstream};
 
 use super::choices::Choices;
 
@@ -12,7 +12,7 @@ use super::choices::Choices;
 pub(super) trait Machine: fmt::Debug {
     fn receive(&mut self, now: Instant, input: &mut BytesMut);
     fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
-    fn handle_timeout(&mut self, now: Instant);
+    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut);
     fn poll_timeout(&self) -> Option<Deadline>;
     fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
     fn read_demand(&self) -> Demand;
@@ -128,7 +128,7 @@ impl<C: Machine, R: Reader> Driven<C, R> {
     }
 
     fn timeout(&mut self) {
-        self.connection.handle_timeout(self.now);
+        self.connection.handle_timeout(self.now, &mut self.input);
         if let Some(next) = self.connection.poll_timeout() {
             assert!(next.at > self.now, "{next:?} is still due");
         }
@@ -183,12 +183,15 @@ impl<C: Machine, R: Reader> Driven<C, R> {
         assert!(connection.is_drained(), "{connection:?} never ends");
         assert_eq!(connection.read_demand(), Demand::Stop);
         let usage = connection.usage();
-        assert!(usage <= self.input.len(), "{usage} bytes that nobody will get");
+        assert!(
+            usage <= self.input.len(),
+            "{usage} bytes that nobody will get: {connection:?}"
+        );
     }
 }
 
 macro_rules! machine {
-    ($($connection:ty),*) => {$(
+    ($($connection:ty: |$this:ident, $now:ident, $input:pat_param| $timeout:expr;)*) => {$(
         impl Machine for $connection {
             fn receive(&mut self, now: Instant, input: &mut BytesMut) {
                 self.receive(now, input);
@@ -198,8 +201,9 @@ macro_rules! machine {
                 self.handle_disconnect(now, why);
             }
 
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
+            fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut) {
+                let ($this, $now, $input) = (self, now, input);
+                $timeout;
             }
 
             fn poll_timeout(&self) -> Option<Deadline> {
@@ -233,4 +237,14 @@ macro_rules! machine {
     )*};
 }
 
-machine!(http2::Connection, grpc::Connection, ttstream::Connection);
+machine! {
+    http2::Connection: |connection, now, _| connection.handle_timeout(now);
+    grpc::Connection: |connection, now, _| connection.handle_timeout(now);
+    ttstream::Connection: |connection, now, _| connection.handle_timeout(now);
+    Connection: |connection, now, input| connection.handle_timeout(now, input);
+}
+
+/// Any bytes may be sent.
+impl Reader for () {
+    fn read(&mut self, _: &[u8]) {}
+}

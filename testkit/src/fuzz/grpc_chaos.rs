@@ -8,6 +8,7 @@ use bytes::Bytes;
 use kitewire_proto::grpc::{Config, Connection, Event, OpenError, Pull, Request, SendError, StreamId};
 use kitewire_proto::http::{Fields, RequestId, Response, ServerEvent};
 use kitewire_proto::http2::Role;
+use kitewire_proto::record::Recorder;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::{Code, Outcome, Status};
 use kitewire_proto::{BusinessStatus, MetaInfo, Switch};
@@ -66,6 +67,13 @@ impl Chaos {
             self.check();
         }
         self.finish();
+    }
+
+    /// The recording of [`Self::run`].
+    pub(super) fn recorded(mut self, calls: usize, stream: &[u8]) -> Vec<u8> {
+        self.driven.connection.record(Recorder::new(usize::MAX));
+        self.run(calls, stream);
+        self.driven.connection.recorder().expect("it records").finish()
     }
 
     /// Something that an application does.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use kitewire_proto::http::{Fields, RequestId, RequestLimits, Response, ServerConnection, ServerEvent};
 use kitewire_proto::http2::{Config, Connection, ErrorCode, Event, Finish, Outcome, Pull, StreamId};
+use kitewire_proto::record::Recorder;
 use kitewire_proto::{Demand, Disconnect, Instant, Shutdown, Transmit};
 
 use super::choices::Choices;
@@ -19,12 +20,15 @@ pub fn http_exchanges(data: &[u8]) {
     let Some((limits, script)) = data.split_first() else {
         return;
     };
-    let mut world = World::new(*limits);
-    for pair in script.chunks_exact(2).take(500) {
-        world.act(pair[0], usize::from(pair[1]));
-        world.check();
-    }
-    world.finish();
+    World::new(*limits).run(script);
+}
+
+/// The recording of the server's side.
+pub(super) fn recorded_exchanges(limits: u8, script: &[u8]) -> Vec<u8> {
+    let mut world = World::new(limits);
+    world.server.record(Recorder::new(usize::MAX));
+    world.run(script);
+    world.server.recorder().expect("it records").finish()
 }
 
 #[derive(Debug)]
@@ -86,6 +90,14 @@ impl World {
             told: 0,
             closed: false,
         }
+    }
+
+    fn run(&mut self, script: &[u8]) {
+        for pair in script.chunks_exact(2).take(500) {
+            self.act(pair[0], usize::from(pair[1]));
+            self.check();
+        }
+        self.finish();
     }
 
     fn act(&mut self, what: u8, number: usize) {

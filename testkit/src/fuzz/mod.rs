@@ -5,6 +5,8 @@
 pub(crate) mod choices;
 mod client;
 mod codecs;
+mod connection_pair;
+mod connection_server;
 mod driven;
 mod dynamic;
 mod grpc_chaos;
@@ -27,6 +29,7 @@ mod http2_server;
 mod http_exchanges;
 #[cfg(feature = "idl")]
 mod idl;
+mod recording;
 mod server;
 mod ttstream_chaos;
 mod ttstream_client;
@@ -38,6 +41,8 @@ mod ttstream_server;
 
 pub use client::client_connection;
 pub use codecs::{detection, kitex_protobuf, thrift_reader, ttheader};
+pub use connection_pair::connection_pair;
+pub use connection_server::connection_server;
 pub use dynamic::{Dynamic, Fields};
 pub use grpc_client::grpc_client;
 pub use grpc_codecs::grpc_codecs;
@@ -53,6 +58,7 @@ pub use http2_frames::http2_frames;
 pub use http2_server::http2_server;
 #[cfg(feature = "idl")]
 pub use idl::idl_parser;
+pub use recording::{recorded_session, recording};
 pub use server::server_connection;
 pub use ttstream_client::ttstream_client;
 pub use ttstream_frames::ttstream_frames;

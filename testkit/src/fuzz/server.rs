@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
+use kitewire_proto::record::Recorder;
 use kitewire_proto::thrift;
 use kitewire_proto::wire::{Codec, detect, framed, thrift_message, ttheader};
 use kitewire_proto::{
@@ -31,6 +32,14 @@ pub fn server_connection(data: &[u8]) {
     let pieces = Orderly::run(&config, stream, &mut Choices::new(seed), Choices::piece);
     compare(&bytewise, &pieces);
     Chaos::new(&config, seed).run(stream);
+}
+
+/// The recording of a connection to which everything happens in any order.
+pub(super) fn recorded_chaos(bits: u8, seed: u64, stream: &[u8]) -> Vec<u8> {
+    let mut chaos = Chaos::new(&Arc::new(configuration(bits)), seed);
+    chaos.connection.record(Recorder::new(usize::MAX));
+    chaos.run(stream);
+    chaos.connection.recorder().expect("it records").finish()
 }
 
 /// The small limits make every bound reachable within a few hundred bytes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kitewire_proto::http2::Role;
+use kitewire_proto::record::Recorder;
 use kitewire_proto::ttstream::{
     Config, Connection, Ending, Event, Exception, OpenError, Outcome, Pull, Request, SendError, StreamId, Strings,
 };
@@ -60,6 +61,13 @@ impl Chaos {
             self.check();
         }
         self.finish();
+    }
+
+    /// The recording of [`Self::run`].
+    pub(super) fn recorded(mut self, streams: usize, stream: &[u8]) -> Vec<u8> {
+        self.driven.connection.record(Recorder::new(usize::MAX));
+        self.run(streams, stream);
+        self.driven.connection.recorder().expect("it records").finish()
     }
 
     /// Something that an application does.
