@@ -1,0 +1,232 @@
+//! One call, as it is remembered, and whether it ended as it may.
+
+use std::time::Duration;
+
+use kitewire::runtime::Instant;
+use kitewire::{Error, ErrorKind};
+
+use crate::messages::Act;
+use crate::messages::work::WorkAskError;
+use crate::property::Property;
+use crate::task::{Kind, Line, RecvLimit, Task};
+
+/// What is remembered of a call.
+pub(crate) struct Entry {
+    pub(crate) task: Task,
+    pub(crate) line: Line,
+    pub(crate) opened: Instant,
+    pub(crate) visited: Option<Instant>,
+    pub(crate) visits: u32,
+    /// When the caller had its end.
+    pub(crate) ended: Option<Instant>,
+    pub(crate) dropped: bool,
+    pub(crate) running: bool,
+    /// What connecting and the network may take.
+    pub(crate) slack: Duration,
+    /// Connections allow few calls at once.
+    pub(crate) crowded: bool,
+    /// It ends with another call.
+    pub(crate) relayed: bool,
+}
+
+/// How a call ended for its caller.
+#[derive(Debug)]
+pub(crate) enum End {
+    Good,
+    Failed(Failure),
+    /// The caller has dropped it.
+    Dropped,
+}
+
+/// An error, as far as it is looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) text: String,
+    pub(crate) business: Option<i32>,
+    /// The call that a declared exception names.
+    pub(crate) declined: Option<i64>,
+}
+
+impl Entry {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let at = |instant: Option<Instant>| match instant {
+            Some(instant) => format!("{:?}", instant.saturating_since(self.opened)),
+            None => "never".to_owned(),
+        };
+        format!(
+            "opened {:?}, handler after {} ({} times), ended after {}, {:?} over {:?}",
+            self.opened.saturating_since(Instant::ZERO),
+            at(self.visited),
+            self.visits,
+            at(self.ended),
+            self.task,
+            self.line
+        )
+    }
+
+    /// Whether it may have ended like this.
+    pub(crate) fn judge(
+        &self,
+        call: i64,
+        now: Instant,
+        end: &End,
+        excused: bool,
+        orphaned: bool,
+    ) -> Result<(), (Property, String)> {
+        let (task, took) = (&self.task, now.saturating_since(self.opened));
+        if let Some(timeout) = task.timeout
+            && task.kind != Kind::Tell
+            && took > timeout + task.last_rests() + LATENESS
+        {
+            return Err((Property::Deadline, format!("ended {took:?} after its beginning")));
+        }
+        if !excused && took > task.most() + self.slack {
+            return Err((
+                Property::Prompt,
+                format!("took {took:?} where {:?} are enough", task.most()),
+            ));
+        }
+        match end {
+            End::Dropped => Ok(()),
+            End::Good => self.judge_good(took),
+            End::Failed(failure) if failure.fits(task.act, call) => Ok(()),
+            End::Failed(_) if orphaned => Ok(()),
+            End::Failed(failure) if failure.kind == ErrorKind::Timeout => self.judge_timeout(took, excused),
+            End::Failed(failure) if excused && failure.is_of_the_network() => Ok(()),
+            // A server counts streams whose callers have gone as long as their handlers run.
+            End::Failed(failure) if self.crowded && failure.text.contains("REFUSED_STREAM") => Ok(()),
+            End::Failed(failure) => Err((Property::Honest, format!("failed with {failure:?}"))),
+        }
+    }
+
+    fn judge_good(&self, took: Duration) -> Result<(), (Property, String)> {
+        let task = &self.task;
+        if !matches!(task.act, Act::Answer) && task.kind != Kind::Tell {
+            return Err((Property::Bytes, "ended well".to_owned()));
+        }
+        if task.kind != Kind::Tell && self.visits == 0 {
+            return Err((Property::Bytes, "was answered without its handler".to_owned()));
+        }
+        if task.timeout.is_some_and(|timeout| task.least() > timeout) {
+            return Err((Property::Deadline, format!("was answered after {took:?}")));
+        }
+        Ok(())
+    }
+
+    fn judge_timeout(&self, took: Duration, excused: bool) -> Result<(), (Property, String)> {
+        let task = &self.task;
+        if !matches!(task.recv, RecvLimit::None) {
+            return Ok(());
+        }
+        match task.timeout {
+            None if excused => Ok(()),
+            None => Err((
+                Property::Deadline,
+                format!("timed out after {took:?}, and has no deadline"),
+            )),
+            Some(timeout) if took < timeout => Err((Property::Deadline, format!("timed out after {took:?} already"))),
+            Some(timeout) if !excused && task.act != Act::Linger && task.most() + self.slack < timeout => {
+                Err((Property::Prompt, "ran out of time".to_owned()))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl End {
+    /// For the trace.
+    pub(crate) fn text(&self, call: i64) -> String {
+        match self {
+            Self::Good => format!("call {call} ends well"),
+            Self::Dropped => format!("call {call} is dropped"),
+            Self::Failed(failure) => format!("call {call} fails: {:?} {}", failure.kind, failure.text),
+        }
+    }
+}
+
+impl Failure {
+    /// Whether a handler that ends with `act` fails its call like this.
+    fn fits(&self, act: Act, call: i64) -> bool {
+        let remote = matches!(self.kind, ErrorKind::Remote | ErrorKind::Status);
+        match act {
+            Act::Answer => false,
+            Act::Business => self.kind == ErrorKind::Business && self.business == Some(business_code(call)),
+            Act::Declined => self.declined == Some(call),
+            Act::Fail => remote && self.text.contains(&broken(call)),
+            Act::Typed => remote && self.text.contains(&typed(call)),
+            Act::Panic | Act::Linger => remote,
+        }
+    }
+
+    /// Whether the handler of `task` has ended so, and nothing else can have.
+    pub(crate) fn is_of_handler(&self, task: &Task, call: i64) -> bool {
+        !matches!(task.act, Act::Panic | Act::Linger) && self.fits(task.act, call)
+    }
+
+    /// Whether a lost or ending connection explains it, at this server or behind it.
+    const fn is_of_the_network(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Connect
+                | ErrorKind::Transport
+                | ErrorKind::Timeout
+                | ErrorKind::Cancelled
+                | ErrorKind::Status
+                | ErrorKind::Remote
+        )
+    }
+}
+
+pub(crate) fn business_code(call: i64) -> i32 {
+    i32::try_from(call % 1000).unwrap_or_default() + 1
+}
+
+pub(crate) fn broken(call: i64) -> String {
+    format!("broken {call}.")
+}
+
+pub(crate) fn typed(call: i64) -> String {
+    format!("typed {call}.")
+}
+
+impl From<Result<(), Failure>> for End {
+    fn from(outcome: Result<(), Failure>) -> Self {
+        outcome.map_or_else(Self::Failed, |()| Self::Good)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            text: error.to_string(),
+            business: error.business_status().map(|status| status.code),
+            declined: None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<WorkAskError> for Failure {
+    fn from(error: WorkAskError) -> Self {
+        match error {
+            WorkAskError::Error(error) => Self::from(&error),
+            WorkAskError::Declined(declined) => Self {
+                kind: ErrorKind::Application,
+                text: "declined".to_owned(),
+                business: None,
+                declined: Some(declined.call),
+            },
+        }
+    }
+}
+
+/// How much later than its deadline a call may end.
+pub(crate) const LATENESS: Duration = Duration::from_millis(2);
