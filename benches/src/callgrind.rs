@@ -69,8 +69,12 @@ fn valgrind(
         .args(options)
         .arg(format!("--callgrind-out-file={}", record.display()))
         .arg(program.as_ref())
-        // `rep movsb` counts one instruction per byte, which no processor takes; this makes memcpy not use it.
-        .env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000");
+        // `rep movsb` and `rep stosb` count one instruction per byte, which no processor takes; this makes memcpy and
+        // memset not use them.
+        .env(
+            "GLIBC_TUNABLES",
+            "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000",
+        );
     command
 }
 

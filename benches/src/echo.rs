@@ -7,7 +7,7 @@ mod idl {
     include!(concat!(env!("OUT_DIR"), "/echo.rs"));
 }
 
-pub use idl::{Echo, EchoClient, EchoServer};
+pub use idl::{ECHO, Echo, EchoClient, EchoEchoArgs, EchoEchoResult, EchoServer};
 
 /// Answers with what it gets.
 #[derive(Debug, Clone, Copy, Default)]

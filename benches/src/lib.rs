@@ -1,5 +1,5 @@
-//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `grpc`, `ttstream`, `core`,
-//! `http2` and `memory` are made of.
+//! Measurements of kitewire beside its peers: what the binaries `pingpong`, `grpc`, `ttstream`, `runtimes`,
+//! `core`, `http2` and `memory` are made of.
 //!
 //! README.md of this crate says how they measure and how to read them.
 
@@ -14,6 +14,8 @@ pub mod http2;
 pub mod lines;
 pub mod peers;
 pub mod process;
+pub mod runtimes;
+pub mod serving;
 pub mod summary;
 pub mod syscalls;
 pub mod tools;

@@ -16,6 +16,12 @@ pub enum Peer {
     Kitewire,
     /// Us, with streams over HTTP/2 where the case has them over TTHeader.
     KitewireHttp2,
+    /// Our server on smol.
+    Smol,
+    /// Our server on async-std.
+    AsyncStd,
+    /// Our core in a readiness loop over mio.
+    Mio,
     /// volo-thrift.
     Volo,
     /// tonic.
@@ -31,6 +37,8 @@ pub struct Program {
     pub peer: Peer,
     /// Its executable, server and client in one.
     pub path: PathBuf,
+    /// The executable of the client that calls it, where it is a server only.
+    pub caller: Option<PathBuf>,
 }
 
 impl Peer {
@@ -41,6 +49,9 @@ impl Peer {
             Self::Raw => "raw",
             Self::Kitewire => "kitewire",
             Self::KitewireHttp2 => "over-http2",
+            Self::Smol => "smol",
+            Self::AsyncStd => "async-std",
+            Self::Mio => "mio",
             Self::Volo => "volo",
             Self::Tonic => "tonic",
             Self::Kitex => "kitex",
@@ -71,11 +82,30 @@ impl Peer {
         let path = match self {
             Self::Raw => build_ours("raw")?,
             Self::Kitewire | Self::KitewireHttp2 => build_ours("ours")?,
+            Self::Smol => build_ours("on-smol")?,
+            Self::AsyncStd => build_ours("on-async-std")?,
+            Self::Mio => build_ours("on-mio")?,
             Self::Volo => build_peer("volo")?.join("bench-volo"),
             Self::Tonic => build_peer("tonic")?.join("bench-tonic"),
             Self::Kitex => build_kitex()?,
         };
-        Ok(Program { peer: self, path })
+        let caller = match self {
+            Self::Smol | Self::AsyncStd | Self::Mio => Some(build_ours("ours")?),
+            _ => None,
+        };
+        Ok(Program {
+            peer: self,
+            path,
+            caller,
+        })
+    }
+}
+
+impl Program {
+    /// The executable of its client.
+    #[must_use]
+    pub fn client(&self) -> &Path {
+        self.caller.as_deref().unwrap_or(&self.path)
     }
 }
 

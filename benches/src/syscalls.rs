@@ -11,15 +11,25 @@ use crate::Failure;
 use crate::process::{Core, pinned};
 use crate::tools::STRACE;
 
-/// A command that runs `program` and leaves the counts of its system calls in `record`.
+/// A command that runs `program` and leaves the counts of its writes in `record`.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>, core: Core, record: &Path) -> Command {
+    tracer(program, core, record, &["-e", "trace=write,writev,sendto,sendmsg"])
+}
+
+/// The same with all of its system calls.
+#[must_use]
+pub fn command_of_all(program: impl AsRef<OsStr>, core: Core, record: &Path) -> Command {
+    tracer(program, core, record, &[])
+}
+
+fn tracer(program: impl AsRef<OsStr>, core: Core, record: &Path, filter: &[&str]) -> Command {
     let mut command = pinned(STRACE.name, core);
     command
         // `-D`: the tracer is the child, so that it is the program that gets the signal to end.
         .args(["-D", "-f", "-c", "-o"])
         .arg(record)
-        .args(["-e", "trace=write,writev,sendto,sendmsg"])
+        .args(filter)
         .arg(program.as_ref());
     command
 }
@@ -29,11 +39,19 @@ pub fn command(program: impl AsRef<OsStr>, core: Core, record: &Path) -> Command
 /// # Errors
 /// When no record appears.
 pub fn writes(record: &Path) -> Result<u64, Failure> {
+    count(record, &WRITES)
+}
+
+/// The number of some system calls in a record.
+///
+/// # Errors
+/// When no record appears.
+pub fn count(record: &Path, names: &[&str]) -> Result<u64, Failure> {
     let until = Instant::now() + Duration::from_secs(5);
     while Instant::now() < until {
         let table = fs::read_to_string(record)?;
         if table.trim_end().ends_with(" total") {
-            return Ok(parse(&table));
+            return Ok(parse(&table, names));
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -41,15 +59,19 @@ pub fn writes(record: &Path) -> Result<u64, Failure> {
 }
 
 /// `% time  seconds  usecs/call  calls [errors]  syscall`, one line for each system call.
-fn parse(table: &str) -> u64 {
+fn parse(table: &str, names: &[&str]) -> u64 {
     table
         .lines()
-        .filter(|line| WRITES.iter().any(|name| line.trim_end().ends_with(&format!(" {name}"))))
+        .filter(|line| names.iter().any(|name| line.trim_end().ends_with(&format!(" {name}"))))
         .filter_map(|line| line.split_ascii_whitespace().nth(3)?.parse::<u64>().ok())
         .sum()
 }
 
 const WRITES: [&str; 4] = ["write", "writev", "sendto", "sendmsg"];
+/// Those that a TCP socket is written with. What a server passes to `write` wakes its threads.
+pub const SOCKET_WRITES: [&str; 3] = ["writev", "sendto", "sendmsg"];
+/// All together, as the last line has it.
+pub const ALL: [&str; 1] = ["total"];
 
 #[cfg(test)]
 mod tests {
@@ -63,6 +85,8 @@ mod tests {
             10.00    0.000100          50         2           write\n\
             ------ ----------- ----------- --------- --------- ----------------\n\
             100.00    0.001100           1      1002         3 total\n";
-        assert_eq!(parse(table), 1002);
+        assert_eq!(parse(table, &WRITES), 1002);
+        assert_eq!(parse(table, &SOCKET_WRITES), 1000);
+        assert_eq!(parse(table, &ALL), 1002);
     }
 }

@@ -16,7 +16,7 @@ import (
 type Dial struct {
 	Address string `json:"address"`
 	// "bare", "framed", "ttheader" or "ttheader-framed". A Protobuf client is ttheader-framed, whatever it is told. For `peer streams`
-	// "grpc", "ttheader-streaming" or "generated".
+	// also "grpc", "ttheader-streaming" or "generated".
 	Transport string `json:"transport"`
 	// Of streams over TTHeader: "multiplexed", "long" or "short"; empty is Kitex's own choice.
 	Pool string `json:"pool"`
@@ -34,6 +34,8 @@ type Dial struct {
 	TimeoutMS int    `json:"timeout_ms"`
 	Caller    string `json:"caller"`
 	Dest      string `json:"dest"`
+	// Secures the connections.
+	TLS *TLS `json:"tls"`
 }
 
 func (d Dial) key(service string) string {
@@ -85,6 +87,13 @@ func (d Dial) options() ([]client.Option, error) {
 	}
 	if d.CRC32C {
 		options = append(options, client.WithCodec(codec.NewDefaultCodecWithConfig(codec.CodecConfig{CRC32Check: true})))
+	}
+	if d.TLS != nil {
+		secured, err := d.TLS.options()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, secured...)
 	}
 	return options, nil
 }

@@ -56,6 +56,8 @@ type Config struct {
 	MaxAgeMS    int    `json:"max_age_ms"`
 	// The next server, for the texts hop, hopset and hop-stream.
 	Next *Dial `json:"next"`
+	// Secures the connections, which are ping-pong calls alone then.
+	TLS *TLS `json:"tls"`
 }
 
 // Event is a line of the server's standard output: "listening" (with its address), "stopping" and "stopped" (with the time it took).
@@ -129,7 +131,15 @@ func (c Config) build(listener net.Listener) (server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	svr := server.NewServer(c.options(listener)...)
+	options := c.options(listener)
+	if c.TLS != nil {
+		secured, err := c.TLS.listen(listener)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, secured...)
+	}
+	svr := server.NewServer(options...)
 	base := &scripts{
 		pingpong: script{hop: hop, pushed: &pushes{seen: map[string]bool{}}},
 		streams:  streamScript{next: c.Next, records: &records{lines: map[string][]string{}}},

@@ -114,6 +114,15 @@ func (d Dial) streamOptions() ([]client.Option, error) {
 		return d.ttheaderOptions(options)
 	case asGenerated:
 		return options, nil
+	case "bare", "framed", "ttheader", "ttheader-framed":
+		return d.options()
+	}
+	if d.TLS != nil {
+		secured, err := d.TLS.grpcOption()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, secured)
 	}
 	return d.grpcOptions(options), nil
 }

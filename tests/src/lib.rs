@@ -3,6 +3,8 @@
 pub mod heap;
 pub mod http2;
 pub mod message;
+pub mod recorded;
+pub mod shelf;
 pub mod site;
 pub mod spec;
 pub mod strategies;

@@ -1,17 +1,21 @@
 //! Clients of every kind at the same time on one port: ping-pong over each transport, pooled, multiplexed and short, Thrift and
-//! Protobuf over gRPC in every mode, streams over TTHeader on connections of every kind, and plain HTTP.
+//! Protobuf over gRPC in every mode, streams over TTHeader on connections of every kind, and plain HTTP; and the recordings
+//! of all of them.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use kitewire::bytes::Bytes;
 use kitewire::http::{Request, Response};
+use kitewire::proto::record::{Finish, replay};
 use kitewire::{
-    Call, Client, ClientBuilder, Error, Receiver, Sender, Server, StreamPool, StreamTransport, Transport,
+    Call, Client, ClientBuilder, Error, Receiver, Recording, Sender, Server, StreamPool, StreamTransport, Transport,
     TtStreamOptions,
 };
+use kitewire_tests::shelf::Shelf;
 use kitewire_tokio::Tokio;
 use tokio::task::JoinSet;
 
@@ -181,10 +185,41 @@ async fn page(request: Request<Bytes>) -> Response<Bytes> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_all_kinds_share_one_port() {
-    let server = Server::new(Tokio)
+    everybody(server()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_every_connection_recorded_replays_to_the_same() {
+    let shelf = Shelf::default();
+    let files = shelf.clone();
+    everybody(server().record(move |connection| Some(Recording::new(files.file(connection.number))))).await;
+    let mut seen = BTreeMap::new();
+    for (number, file) in shelf.files() {
+        let replayed = replay(&file).unwrap_or_else(|error| panic!("connection {number}: {error}"));
+        assert_eq!(replayed.difference, None, "connection {number}");
+        assert_eq!(replayed.hash, replayed.recorded_hash, "connection {number}");
+        assert_eq!(replayed.finish, Finish::Whole);
+        *seen.entry(replayed.subject.to_string()).or_insert(0) += replayed.events;
+    }
+    let subjects: Vec<_> = seen.keys().map(String::as_str).collect();
+    let all = [
+        "HTTP/1 server",
+        "TTHeader streams, server",
+        "gRPC server",
+        "ping-pong server",
+    ];
+    assert_eq!(subjects, all);
+    assert!(seen.values().all(|events| *events > 30), "{seen:?}");
+}
+
+fn server() -> Server<Tokio> {
+    Server::new(Tokio)
         .register(PromisesServer::new(Echo).fallback())
         .register(ParcelsServer::new(Echo))
-        .http(page);
+        .http(page)
+}
+
+async fn everybody(server: Server<Tokio>) {
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let (address, handle) = (bound.local_addr().unwrap(), bound.handle());
     let running = tokio::spawn(bound.run());

@@ -28,7 +28,13 @@ pub(crate) fn run() -> Done {
         ]))
     });
     suite::add(&mut steps, FUZZ_SECONDS);
-    for example in ["multi_service", "streaming", "streaming -- --transport ttheader"] {
+    for example in [
+        "multi_service",
+        "simulation",
+        "streaming",
+        "streaming -- --transport ttheader",
+        "tls",
+    ] {
         steps.step(&format!("example {example}"), &[], || {
             run_command(cargo().args(["run", "--release", "--example"]).args(example.split(' ')))
         });

@@ -1,6 +1,7 @@
 //! `cargo xtask interop pingpong`: builds the Kitex peers of `tests/interop` and runs our peers against them. `cargo xtask interop http`:
 //! has Go's `net/http` send plain requests to our server, between calls of the Kitex client. `cargo xtask interop grpc` has calls over
-//! gRPC with one kind of foreign peer after the other. `cargo xtask interop ttstream` has streams over TTHeader with Kitex peers.
+//! gRPC with one kind of foreign peer after the other. `cargo xtask interop ttstream` has streams over TTHeader with Kitex peers. `cargo xtask
+//! interop embedded` has the loops of `examples/loops` with Kitex peers. `cargo xtask interop tls` has calls over TLS.
 
 mod foreign;
 mod tally;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use self::tally::Tally;
-use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command};
+use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command, target};
 
 pub(crate) const GO: Need = Need {
     what: "Go (1.24 or later, for the Kitex peers)",
@@ -77,6 +78,58 @@ pub(crate) fn ttstream(arguments: &[&str]) -> Done {
         Ok(())
     } else {
         tally.close()
+    }
+}
+
+/// The loops that stand on the core alone, with Kitex peers and with each other.
+pub(crate) fn embedded(arguments: &[&str]) -> Done {
+    let folder = root().join("tests/interop");
+    if needs_peers(arguments) {
+        GO.check()?;
+        peers(&folder)?;
+    }
+    if !arguments.contains(&"--list") {
+        run_command(cargo().args(["build", "--quiet", "--package", "kitewire-loops", "--examples"]))?;
+    }
+    let mut cells = cargo();
+    cells
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "kitewire-interop",
+            "--",
+            "--embedded",
+            "--examples",
+        ])
+        .arg(target().join("debug/examples"))
+        .arg("--peer")
+        .arg(folder.join("bin/peer"))
+        .args(arguments);
+    let tally = Tally::of(&mut cells)?;
+    if arguments.contains(&"--list") {
+        Ok(())
+    } else {
+        tally.close()
+    }
+}
+
+/// Calls over TLS with Kitex peers, then with grpc-go's interop programs.
+pub(crate) fn tls(arguments: &[&str]) -> Done {
+    let folder = root().join("tests/interop");
+    if needs_peers(arguments) {
+        GO.check()?;
+        peers(&folder)?;
+    }
+    let mut all = Tally::default();
+    println!("\nKitex");
+    all.add("Kitex", Tally::of(&mut streams("--secured", &folder, arguments))?);
+    println!("\ngrpc-go");
+    all.add("grpc-go", foreign::secured(arguments)?);
+    if arguments.contains(&"--list") {
+        Ok(())
+    } else {
+        all.close()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::{Done, cargo, run as run_command};
 use crate::steps::Steps;
-use crate::{fuzz, interop, purity};
+use crate::{fuzz, interop, purity, sim};
 
 pub(crate) fn run() -> Done {
     let mut steps = Steps::default();
@@ -15,11 +15,14 @@ pub(crate) fn add(steps: &mut Steps, fuzz_seconds: u32) {
     steps.step("tests", &[], || {
         run_command(cargo().args(["test", "--workspace", "--all-features", "--no-fail-fast"]))
     });
-    steps.step("purity of the core", &[purity::WASM], purity::run);
+    steps.step("purity", &[purity::WASM], purity::run);
     steps.step("interop pingpong", &[interop::GO], || interop::run(&[]));
     steps.step("interop http", &[interop::GO], interop::http);
     steps.step("interop grpc", &[interop::GO], || interop::grpc(&[]));
     steps.step("interop ttstream", &[interop::GO], || interop::ttstream(&[]));
+    steps.step("interop embedded", &[interop::GO], || interop::embedded(&[]));
+    steps.step("interop tls", &[interop::GO], || interop::tls(&[]));
+    steps.step("simulation", &[], sim::some);
     steps.step("fuzz", &[fuzz::CXX], || fuzz::all(fuzz_seconds));
 }
 

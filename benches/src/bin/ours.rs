@@ -3,33 +3,19 @@
 
 use std::process::ExitCode;
 
-use bench_load::{Caller, ClientArgs, Exchange, Failure, Mode, ServerArgs};
+use bench_load::{Caller, ClientArgs, Exchange, Failure, Mode};
 use kitewire::thrift::Text;
 use kitewire::{
-    Address, BidiStream, Client, GrpcOptions, PoolOptions, Server, StreamCall, StreamPool, StreamTransport, Tokio,
-    Transport, TtStreamOptions,
+    BidiStream, Client, GrpcOptions, PoolOptions, StreamCall, StreamPool, StreamTransport, Tokio, Transport,
+    TtStreamOptions,
 };
-use kitewire_benches::chat::{self, ChatClient, ChatServer, Chatting};
-use kitewire_benches::echo::{EchoClient, EchoServer, Echoing};
-use kitewire_benches::lines::{self, LinesClient, LinesServer, Talking};
+use kitewire_benches::chat::{self, ChatClient};
+use kitewire_benches::echo::EchoClient;
+use kitewire_benches::lines::{self, LinesClient};
+use kitewire_benches::serving;
 
 fn main() -> ExitCode {
-    bench_load::run(serve, load)
-}
-
-async fn serve(args: ServerArgs) -> Result<(), Failure> {
-    let bound = Server::new(Tokio)
-        .register(EchoServer::new(Echoing))
-        .register(ChatServer::new(Chatting))
-        .register(LinesServer::new(Talking))
-        .bind(args.addr)
-        .await?;
-    match bound.local_addr()? {
-        Address::Tcp(address) => bench_load::announce(address)?,
-        other => return Err(format!("listens on {other}, which is no TCP address").into()),
-    }
-    bound.run().await?;
-    Ok(())
+    bench_load::run(|args| serving::serve(Tokio, args), load)
 }
 
 async fn load(args: ClientArgs) -> Result<(), Failure> {

@@ -104,7 +104,7 @@ fn print_ratios(counts: &[(Peer, f64)], side: Side) {
     }
 }
 
-fn count_instructions(program: &Program, case: Case, side: Side) -> Result<PerCall, Failure> {
+pub(crate) fn count_instructions(program: &Program, case: Case, side: Side) -> Result<PerCall, Failure> {
     let count = |calls| {
         let name = format!("{}.{}.{}.{calls}", program.peer.name(), side.name(), case.name);
         let record = callgrind::record_file(&name);
@@ -163,6 +163,6 @@ fn print_profile(_: &Comparison, options: &Options, programs: &[Program]) -> Res
 }
 
 /// Enough for connections and buffers to be what they stay, few enough for a tool that is fifty times slower.
-const CALLS: u64 = 10_000;
+pub(crate) const CALLS: u64 = 10_000;
 const PROFILE_CALLS: u64 = 20_000;
 const TOP: usize = 40;

@@ -79,7 +79,7 @@ impl Comparison {
     }
 }
 
-fn build(options: &Options) -> Result<Vec<Program>, Failure> {
+pub(crate) fn build(options: &Options) -> Result<Vec<Program>, Failure> {
     let mut programs = Vec::new();
     for &peer in &options.peers {
         let first_time = match peer {
@@ -97,7 +97,7 @@ fn build(options: &Options) -> Result<Vec<Program>, Failure> {
 }
 
 /// Runs whole rounds: in each, every case, and in each case all sides right after each other.
-fn measure_times(options: &Options, programs: &[Program]) -> Result<Results, Failure> {
+pub(crate) fn measure_times(options: &Options, programs: &[Program]) -> Result<Results, Failure> {
     let mut results = Results::default();
     for round in 0..options.rounds {
         for &case in &options.cases {

@@ -52,12 +52,15 @@ impl Results {
             .filter(move |entry| entry.case == case && entry.peer == peer)
     }
 
-    fn spread(&self, case: Case, peer: Peer, figure: fn(&Sample) -> f64) -> Option<Spread> {
+    /// A figure in all rounds.
+    #[must_use]
+    pub fn spread(&self, case: Case, peer: Peer, figure: fn(&Sample) -> f64) -> Option<Spread> {
         Spread::of(self.of(case, peer).map(|entry| figure(&entry.sample)))
     }
 
     /// Our figure divided by the peer's, round by round.
-    fn ratio(&self, case: Case, peer: Peer, figure: fn(&Sample) -> f64) -> Option<Spread> {
+    #[must_use]
+    pub fn ratio(&self, case: Case, peer: Peer, figure: fn(&Sample) -> f64) -> Option<Spread> {
         Spread::of(self.of(case, Peer::Kitewire).filter_map(|ours| {
             let theirs = self.of(case, peer).find(|theirs| theirs.round == ours.round)?;
             Some(figure(&ours.sample) / figure(&theirs.sample))

@@ -34,7 +34,7 @@ pub struct Sample {
 pub fn measure(program: &Program, case: Case, window: Window) -> Result<Sample, Failure> {
     let server = start_server(pinned(&program.path, Core::Server), program.peer.mode(case))?;
     let address = server.address(START)?;
-    let mut client = pinned(&program.path, Core::Client);
+    let mut client = pinned(program.client(), Core::Client);
     add_load(&mut client, address, program.peer, case)
         .args(["--warmup-ms", &window.warmup.as_millis().to_string()])
         .args(["--duration-ms", &window.duration.as_millis().to_string()]);
@@ -92,12 +92,10 @@ pub fn observe(
     case: Case,
     calls: u64,
 ) -> Result<(), Failure> {
-    let command = |of: Side, core| {
-        if of == side {
-            tool(core)
-        } else {
-            pinned(&program.path, core)
-        }
+    let command = |of: Side, core| match of {
+        _ if of == side => tool(core),
+        Side::Server => pinned(&program.path, core),
+        Side::Client => pinned(program.client(), core),
     };
     let server = start_server(command(Side::Server, Core::Server), program.peer.mode(case))?;
     let address = server.address(SLOW)?;
@@ -115,7 +113,8 @@ pub fn observe(
 fn start_server(mut command: Command, mode: &str) -> Result<Running, Failure> {
     command
         .args(["server", "--addr", "127.0.0.1:0", "--mode", mode])
-        .env("GOMAXPROCS", "1");
+        .env("GOMAXPROCS", "1")
+        .env("ASYNC_STD_THREAD_COUNT", "1");
     Running::start(command)
 }
 

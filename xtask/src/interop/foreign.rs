@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::GO;
 use super::tally::Tally;
-use crate::command::{Failure, cargo, root, run as run_command, target};
+use crate::command::{Done, Failure, cargo, root, run as run_command, target};
 
 pub(super) fn run(arguments: &[&str]) -> Result<Tally, Failure> {
     if arguments.contains(&"--own") {
@@ -18,15 +18,7 @@ pub(super) fn run(arguments: &[&str]) -> Result<Tally, Failure> {
     let peers = target().join("peers");
     if !arguments.contains(&"--list") {
         GO.check()?;
-        for (program, package) in GRPC_GO {
-            run_command(
-                Command::new("go")
-                    .args(["build", "-o"])
-                    .arg(folder.join("bin").join(program))
-                    .arg(package)
-                    .current_dir(folder.join("grpcgo")),
-            )?;
-        }
+        build_grpc_go(&folder)?;
         run_command(
             cargo()
                 .args(["build", "--release", "--quiet", "--locked", "--manifest-path"])
@@ -40,6 +32,36 @@ pub(super) fn run(arguments: &[&str]) -> Result<Tally, Failure> {
         &peers.join("release/interop-tonic"),
         arguments,
     ))
+}
+
+/// The cells over TLS, with grpc-go's interop programs alone.
+pub(super) fn secured(arguments: &[&str]) -> Result<Tally, Failure> {
+    if arguments.contains(&"--own") {
+        println!("no cells: ours do not call ours here");
+        return Ok(Tally::default());
+    }
+    let folder = root().join("tests/interop");
+    if !arguments.contains(&"--list") {
+        GO.check()?;
+        build_grpc_go(&folder)?;
+    }
+    let mut all = vec!["--secured"];
+    all.extend(arguments);
+    Tally::of(&mut cells(&folder.join("bin"), Path::new(""), &all))
+}
+
+/// The programs that the module `grpcgo` names.
+fn build_grpc_go(folder: &Path) -> Done {
+    for (program, package) in GRPC_GO {
+        run_command(
+            Command::new("go")
+                .args(["build", "-o"])
+                .arg(folder.join("bin").join(program))
+                .arg(package)
+                .current_dir(folder.join("grpcgo")),
+        )?;
+    }
+    Ok(())
 }
 
 fn cells(grpc_go: &Path, tonic: &Path, arguments: &[&str]) -> Command {

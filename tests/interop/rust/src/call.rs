@@ -28,6 +28,8 @@ pub(crate) struct Dial {
     pub(crate) timeout_ms: u64,
     /// The caller's name; empty is the usual one.
     pub(crate) caller: &'static str,
+    /// Secures the connections.
+    pub(crate) tls: Option<TlsFiles>,
     /// Protobuf without a header: our client alone can do that.
     #[serde(skip)]
     pub(crate) protobuf: bool,
@@ -112,6 +114,17 @@ pub(crate) struct ServerConfig {
     pub(crate) no_gzip: bool,
     /// The next server, for the texts `hop`, `hop-stream`, `relay` and `abandon`.
     pub(crate) next: Option<Dial>,
+    /// Secures the connections. A Kitex server takes ping-pong calls alone then.
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+/// PEM files of whom a side trusts and what it shows, each of which may be empty. A server with a `ca` wants its clients to
+/// show a certificate of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub(crate) struct TlsFiles {
+    pub(crate) ca: String,
+    pub(crate) cert: String,
+    pub(crate) key: String,
 }
 
 /// What a graceful stop came to.

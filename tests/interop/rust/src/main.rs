@@ -4,10 +4,12 @@
 //! `kitewire-interop --peer PROGRAM` runs all cells; `--only WORD` those whose line contains the word; `--list` only lists them;
 //! `--reference` runs Kitex against Kitex, which shows that the expectations are Kitex's own behaviour; `--own` runs ours against ours
 //! and needs no program. `--plain PROGRAM` has Go's `net/http` send plain requests to the port that answers the calls, instead;
-//! `--foreign` has peers that are neither, and arguments of its own (`foreign`).
+//! `--foreign` has peers that are neither, and arguments of its own (`foreign`), and so has `--embedded`, with the loops of
+//! `examples/loops` (`embedded`), and `--secured`, with calls over TLS (`secured`).
 
 mod call;
 mod cases;
+mod embedded;
 mod expect;
 mod foreign;
 mod go;
@@ -17,6 +19,7 @@ mod peers;
 mod plain;
 mod proxy;
 mod report;
+mod secured;
 mod steps;
 mod streams;
 
@@ -36,6 +39,12 @@ async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == "--foreign").is_some() {
         return foreign::main(arguments).await;
+    }
+    if arguments.next_if(|argument| argument == "--embedded").is_some() {
+        return embedded::main(arguments).await;
+    }
+    if arguments.next_if(|argument| argument == "--secured").is_some() {
+        return secured::main(arguments).await;
     }
     let options = match Options::read(arguments) {
         Ok(options) => options,

@@ -17,6 +17,11 @@ fn ours_calls_ours_over_ttheader_streams() {
     passes(&["--ttstream", "--own"]);
 }
 
+#[test]
+fn ours_calls_ours_over_tls() {
+    passes(&["--secured", "--own"]);
+}
+
 fn passes(arguments: &[&str]) {
     let run = Command::new(env!("CARGO_BIN_EXE_kitewire-interop"))
         .args(arguments)

@@ -8,6 +8,7 @@ use kitewire::{Client, Switch, Tokio, Transport};
 
 use super::methods;
 use crate::call::{Call, Dial, Outcome};
+use crate::secured;
 
 /// Keeps a client for each dial.
 #[derive(Default)]
@@ -56,5 +57,9 @@ pub(crate) fn build(dial: &Dial, caller: &str) -> Result<Client, String> {
     if dial.mux > 0 {
         builder = builder.multiplexed(dial.mux as usize);
     }
-    builder.build(Tokio).map_err(|error| error.to_string())
+    let client = match &dial.tls {
+        Some(files) => builder.build(secured::connecting(files)?),
+        None => builder.build(Tokio),
+    };
+    client.map_err(|error| error.to_string())
 }

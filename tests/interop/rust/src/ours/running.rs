@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kitewire::{Server, ServerHandle, Tokio};
+use kitewire::{Runtime, Server, ServerHandle};
 
 use crate::call::Stopped;
 
@@ -17,7 +17,7 @@ pub(crate) struct OurServer {
 
 impl OurServer {
     /// Runs `server` on a free port. A graceful stop waits for calls as long as `patience` says.
-    pub(crate) async fn run(server: Server<Tokio>, patience: Duration) -> Result<Self, String> {
+    pub(crate) async fn run<R: Runtime>(server: Server<R>, patience: Duration) -> Result<Self, String> {
         let bound = server.bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = bound.local_addr().map_err(|error| error.to_string())?.to_string();
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Our server of ping-pong calls.
 
 use kitewire::bytes::{BufMut, Bytes, BytesMut};
-use kitewire::{Call, Codec, Error, Multiplex, Server, Switch, Tokio, UnknownHandler};
+use kitewire::{Call, Codec, Error, Multiplex, Runtime, Server, Switch, Tokio, UnknownHandler};
 
 use super::client::build;
 use super::running::{OurServer, PATIENCE};
@@ -9,13 +9,21 @@ use super::script::Script;
 use super::services::registration;
 use super::site::site;
 use crate::call::ServerConfig;
+use crate::secured;
 
 /// A server as `config` asks for.
 pub(crate) async fn start(config: &ServerConfig) -> Result<OurServer, String> {
+    match &config.tls {
+        Some(files) => start_on(Server::new(secured::listening(files)?), config).await,
+        None => start_on(Server::new(Tokio), config).await,
+    }
+}
+
+async fn start_on<R: Runtime>(server: Server<R>, config: &ServerConfig) -> Result<OurServer, String> {
     let next = config.next.as_ref().map(|dial| build(dial, SERVER_NAME)).transpose()?;
     let script = Script::new(next);
     let switch = |on| if on { Switch::On } else { Switch::Off };
-    let mut server = Server::new(Tokio)
+    let mut server = server
         .http(site)
         .meta(switch(config.ttheader_meta))
         .crc32c(switch(config.crc32c))

@@ -5,9 +5,9 @@ mod cases;
 mod expect;
 mod lanes;
 mod ours;
-mod peers;
+pub(crate) mod peers;
 mod steps;
-mod wish;
+pub(crate) mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;

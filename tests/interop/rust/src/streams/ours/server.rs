@@ -5,20 +5,28 @@ use std::time::Duration;
 use kitewire::bytes::Bytes;
 use kitewire::proto::http2::{self, KeepAlive};
 use kitewire::proto::wire::grpc::GRACEFUL_SHUTDOWN;
-use kitewire::{Call, Error, GrpcConfig, Server, Switch, Tokio, TtStreamConfig, UnknownHandler};
+use kitewire::{Call, Error, GrpcConfig, Runtime, Server, Switch, Tokio, TtStreamConfig, UnknownHandler};
 
 use super::script::Script;
 use super::services::registration;
 use crate::call::ServerConfig;
 use crate::ours::{OurServer, PATIENCE, pingpong_service};
+use crate::secured;
 
 /// A server as `config` asks for.
 pub(crate) async fn start(config: &ServerConfig) -> Result<OurServer, String> {
+    match &config.tls {
+        Some(files) => start_on(Server::new(secured::listening(files)?), config).await,
+        None => start_on(Server::new(Tokio), config).await,
+    }
+}
+
+async fn start_on<R: Runtime>(server: Server<R>, config: &ServerConfig) -> Result<OurServer, String> {
     let script = Script::new(config.next.clone());
     let mut grpc = GrpcConfig::default();
     grpc.send_gzip = if config.gzip { Switch::On } else { Switch::Off };
     grpc.accept_gzip = if config.no_gzip { Switch::Off } else { Switch::On };
-    let mut server = Server::new(Tokio)
+    let mut server = server
         .refuse_without_service_name()
         .meta(if config.ttheader_meta { Switch::On } else { Switch::Off })
         .http2_config(http2(config))
