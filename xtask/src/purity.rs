@@ -85,9 +85,10 @@ const ABOVE_THE_CORE: [&str; 4] = ["futures-core", "kitewire", "kitewire-runtime
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What an application without tokio is made of.
-const WITHOUT_TOKIO: [(&str, &[&str]); 8] = [
-    ("kitewire", &["--features", "async-std"]),
-    ("kitewire", &["--features", "smol"]),
+const WITHOUT_TOKIO: [(&str, &[&str]); 9] = [
+    ("kitewire", &["--features", "async-std,tls"]),
+    ("kitewire", &["--features", "smol,tls"]),
+    ("kitewire-async-io", &[]),
     ("kitewire-async-std", &[]),
     ("kitewire-health", &[]),
     ("kitewire-reflection", &[]),

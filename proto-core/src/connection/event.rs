@@ -53,13 +53,13 @@ pub enum Event {
 }
 
 impl Event {
-    pub(super) fn of_pingpong(event: ServerEvent) -> Option<Self> {
-        Some(match event {
+    pub(super) fn of_pingpong(event: ServerEvent) -> Self {
+        match event {
             ServerEvent::Opened { id } => Self::Opened { id },
             ServerEvent::Cancelled { id, .. } => Self::Ended { id },
             ServerEvent::Refused(refusal) => Self::Refused(refusal),
             ServerEvent::Closed { reason } => Self::Closed { reason },
-        })
+        }
     }
 
     pub(super) fn of_grpc(event: grpc::Event) -> Option<Self> {

@@ -308,7 +308,7 @@ impl Connection {
 
     fn engine_event(&mut self) -> Option<Event> {
         match &mut self.inner {
-            Inner::PingPong(connection) => connection.poll_event().and_then(Event::of_pingpong),
+            Inner::PingPong(connection) => connection.poll_event().map(Event::of_pingpong),
             Inner::PingPongClient(client) => client.poll_event(&mut self.events),
             Inner::Grpc(connection) => std::iter::from_fn(|| connection.poll_event()).find_map(Event::of_grpc),
             Inner::TtHeader(connection) => std::iter::from_fn(|| connection.poll_event()).find_map(Event::of_tt_header),

@@ -36,7 +36,9 @@ impl Connection {
             false => DEFAULT_WINDOW.saturating_sub(self.config.legal_stream_window()),
         };
         let Some(key) = self.streams.find(head.stream) else {
-            self.give_back_connection(len);
+            if !planted(Bug::StrayKeepsCredit) {
+                self.give_back_connection(len);
+            }
             let what = match content.is_empty() && !ends {
                 true => Stray::Other,
                 false => Stray::Content,
@@ -49,6 +51,7 @@ impl Connection {
         };
         match lifecycle::receiving(stream.receiving, Arrival::Data).http2 {
             Verdict::Taken => {}
+            Verdict::Ignored if planted(Bug::IgnoredKeepsCredit) => return,
             Verdict::Ignored => return self.give_back_connection(len),
             Verdict::StreamError(breach) => {
                 self.give_back_connection(len);
@@ -116,8 +119,11 @@ impl Connection {
         if let Some(stream) = self.streams.get_mut(key) {
             let len = stream.body.clear();
             let was_reset = stream.receiving.is_reset();
+            let is_over = stream.receiving == Receiving::Ended;
             self.counts.unread = self.counts.unread.saturating_sub(len);
-            if !(was_reset && len > 0 && planted(Bug::ResetKeepsCredit)) {
+            let is_kept = was_reset && len > 0 && planted(Bug::ResetKeepsCredit)
+                || is_over && len > 0 && planted(Bug::EndedKeepsCredit);
+            if !is_kept {
                 self.give_back_connection(len);
             }
         }
@@ -183,6 +189,7 @@ impl<'a> RecvHalf<'a> {
         let connection = &mut *self.connection;
         if let Some(stream) = connection.streams.get_mut(self.key) {
             let taken = stream.body.consume(n);
+            let is_over = stream.receiving == Receiving::Ended;
             connection.counts.unread = connection.counts.unread.saturating_sub(taken);
             if stream.receiving == Receiving::Body
                 && let Some(increment) = stream.recv_window.give_back(taken)
@@ -190,7 +197,9 @@ impl<'a> RecvHalf<'a> {
                 let id = stream.id;
                 connection.announce(id, increment);
             }
-            connection.give_back_connection(taken);
+            if !(is_over && taken >= 2048 && planted(Bug::RestKeepsCredit)) {
+                connection.give_back_connection(taken);
+            }
         }
     }
 
@@ -219,8 +228,11 @@ impl<'a> RecvHalf<'a> {
             return Bytes::new();
         };
         let bytes = stream.body.pull(max);
+        let is_over = stream.receiving == Receiving::Ended;
         connection.counts.unread = connection.counts.unread.saturating_sub(bytes.len());
-        connection.give_back(self.key, bytes.len());
+        if !(is_over && bytes.len() >= SHARE_FROM && planted(Bug::LargeTakenKeepsCredit)) {
+            connection.give_back(self.key, bytes.len());
+        }
         bytes
     }
 

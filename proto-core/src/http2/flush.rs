@@ -159,7 +159,9 @@ impl Connection {
             end: 0,
         };
         match self.tail {
-            Some(last) if last.id == id && last.end == self.output.len() && self.fits(last.len.saturating_add(len)) => {
+            Some(last)
+                if last.id == id && last.end == self.output.len() && last.len.saturating_add(len) <= MAX_DATA =>
+            {
                 tail.head = last.head;
                 tail.len = last.len.saturating_add(len);
                 self.output
@@ -171,13 +173,6 @@ impl Connection {
             Finish::Now => None,
             Finish::Later => Some(tail),
         };
-    }
-
-    /// Whether a DATA frame may become so long.
-    #[inline]
-    fn fits(&self, len: usize) -> bool {
-        let grows = self.counts.handed > 0 && len <= MAX_DATA.saturating_add(HEAD_LEN);
-        len <= MAX_DATA || grows && planted(Bug::FrameTooLong)
     }
 
     /// The bytes of the frame that was begun are in the output.

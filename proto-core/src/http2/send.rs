@@ -8,7 +8,6 @@ use super::streams::{Outbox, Stream};
 use super::{Connection, Role};
 use crate::buf::Output;
 use crate::http::Fields;
-use crate::planted::{Bug, planted};
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{self, Act, Consequence, Receiving, Sending};
 use crate::time::Instant;
@@ -125,11 +124,7 @@ impl Connection {
                 Role::Server => stream.end_written,
                 Role::Client => stream.receiving == Receiving::Ended,
             };
-        let is_late = answered && self.role == Role::Server && self.counts.handed > 0;
-        stream.receiving = match is_late && planted(Bug::AnsweredIsEnded) {
-            true => Receiving::Ended,
-            false => Receiving::ResetHere,
-        };
+        stream.receiving = Receiving::ResetHere;
         self.give_up_sending(key);
         if !self.is_closed() {
             self.writer().reset(id, code);

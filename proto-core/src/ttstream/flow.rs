@@ -5,7 +5,6 @@ use super::streams::Phase;
 use super::streams::Stream;
 use super::{Connection, Event, Exception, Outcome, Stall, StreamId};
 use crate::http2::Role;
-use crate::planted::{Bug, planted};
 use crate::time::Instant;
 use crate::wire::ttstream::{FlowFrame, FlowSettings, Frame, FrameType};
 
@@ -67,18 +66,13 @@ impl Connection {
             Role::Client if agreed => {
                 // A server obeys from its first message on; it may hold us to it once all that was sent before has come.
                 self.credit.enforce();
-                match self.queues.handed > 0 && !self.queues.data.is_empty() && planted(Bug::AckOvertakes) {
-                    true => self.put_flow(StreamId::CONNECTION, FlowFrame::Ack(VERSION)),
-                    false => self.put_flow_behind(FlowFrame::Ack(VERSION)),
-                }
+                self.put_flow_behind(FlowFrame::Ack(VERSION));
             }
             Role::Server | Role::Client => {}
         }
         let (limit, tell_at) = (self.credit.stream_limit, self.credit.first_tell());
         for stream in self.streams.iter_mut() {
-            if !(stream.sent > 0 && self.queues.handed > 0 && planted(Bug::EarlyUnbound)) {
-                (stream.limit, stream.tell_at) = (limit, tell_at);
-            }
+            (stream.limit, stream.tell_at) = (limit, tell_at);
         }
         self.unblock();
         true
@@ -123,9 +117,6 @@ impl Connection {
             if let Some((turn, id)) = self.blocked.pop_front()
                 && !self.tell_writable(id)
             {
-                if !self.blocked.is_empty() && self.queues.handed > 0 && planted(Bug::UnblockStops) {
-                    return self.blocked.push_front((turn, id));
-                }
                 self.blocked.push_back((turn, id));
             }
         }
@@ -149,8 +140,7 @@ impl Connection {
         };
         if !free && stream.flags.wants_writable {
             // Others may have filled the queue since it began to wait for something else.
-            let is_full = self.queues.data.len() >= self.config.send_buffer;
-            self.queues.was_full |= is_full && !planted(Bug::RoomUnseen);
+            self.queues.was_full |= self.queues.data.len() >= self.config.send_buffer;
             return false;
         }
         stream.flags.is_listed = false;

@@ -2,12 +2,11 @@
 
 use bytes::BytesMut;
 
-use super::streams::{Phase, Stream};
+use super::streams::Phase;
 use super::{Connection, Event, Exception, StreamId};
 use crate::error::{CloseReason, Disconnect};
 use crate::http2::Role;
 use crate::pingpong::Shutdown;
-use crate::planted::{Bug, planted};
 use crate::record::Recorded;
 use crate::stream::lifecycle::{Receiving, Sending};
 use crate::time::{Instant, TimerKind};
@@ -128,15 +127,7 @@ impl Connection {
             Role::Client => self.over,
             Role::Server => 0,
         };
-        let is_unused = self.streams.len() == over;
-        is_unused || self.life.drain.is_some() && self.is_forgotten()
-    }
-
-    /// Whether nothing runs but what is not answered yet, and nobody waits for that.
-    fn is_forgotten(&self) -> bool {
-        let is_silent = |stream: &Stream| stream.sending == Sending::Head;
-        let is_slow = cfg!(kitewire_planted) && self.queues.handed > 0;
-        is_slow && self.streams.iter().all(is_silent) && planted(Bug::StopForgets)
+        self.streams.len() == over
     }
 
     /// Ends the connection, and with it what runs.

@@ -133,10 +133,7 @@ impl Connection {
         let taken = |stream: &&mut Stream| receiving(stream.receiving, Arrival::Data).ttheader == Verdict::Taken;
         let Some(stream) = found.filter(taken) else {
             // Data for nobody counts for the connection all the same.
-            if !(frame.payload_len() >= SHARE_FROM && self.queues.handed > 0 && planted(Bug::NobodyKeepsCredit)) {
-                self.credit.take(charge.into());
-            }
-            return;
+            return self.credit.take(charge.into());
         };
         if self.credit.is_enforced() && stream.received >= stream.granted {
             self.credit.take(charge.into());

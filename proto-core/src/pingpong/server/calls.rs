@@ -235,7 +235,9 @@ impl ServerConnection {
         let Some(call) = self.calls.get(id) else {
             return;
         };
-        if !(call.answered == Answered::No && planted(Bug::OnewayHeld)) {
+        let is_kept = call.answered == Answered::No && planted(Bug::OnewayHeld)
+            || call.cancelled && call.deadline.is_some() && planted(Bug::CancelledHeld);
+        if !is_kept {
             self.held_bytes -= call.frame_len as usize;
         }
         if !call.concurrent {
