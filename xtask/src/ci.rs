@@ -60,4 +60,4 @@ fn tree() -> Result<String, Failure> {
     )
 }
 
-const FUZZ_SECONDS: u32 = 5;
+const FUZZ_SECONDS: u32 = 3;

@@ -43,4 +43,4 @@ fn live(folder: &Path, arguments: &[&str]) -> Done {
 
 const BUILD: [&str; 4] = ["build", "--release", "--package", "kitewire-simulation"];
 /// Enough to see most of what goes wrong.
-const SOME: &str = "1500";
+const SOME: &str = "800";

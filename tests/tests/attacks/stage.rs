@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use kitewire::runtime::{Instant, Io, Timer};
 use kitewire::{
-    Address, Client, Notice, PoolOptions, Runtime, Server, ServerHandle, StreamPool, StreamTransport, Transport,
-    TtStreamOptions,
+    Address, Client, GrpcOptions, Notice, PoolOptions, Runtime, Server, ServerHandle, StreamPool, StreamTransport,
+    Transport, TtStreamOptions,
 };
 use kitewire_simulator::{Net, World, seeds};
 use kitewire_tests::heap::Growth;
@@ -117,7 +117,10 @@ impl Stage {
         let stream = |transport| {
             let pool = TtStreamOptions::default().pool(StreamPool::Multiplexed { connections: 1 });
             let pool = pool.idle_timeout(FRESH);
-            let builder = Client::to(address.clone()).stream_transport(transport).tt_streams(pool);
+            let mut grpc = GrpcOptions::default();
+            grpc.connections = 1;
+            let builder = Client::to(address.clone()).stream_transport(transport);
+            let builder = builder.tt_streams(pool).grpc(grpc);
             PromisesClient::new(builder.connect_timeout(PATIENCE).build(client.clone()).unwrap())
         };
         let call = Client::to(address.clone()).transport(Transport::Framed);

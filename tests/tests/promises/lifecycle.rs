@@ -321,7 +321,10 @@ fn promise_17_the_death_of_the_server_fails_the_stream() {
     dying.shutdown_background();
     living.block_on(async {
         let error = within(talk.recv()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+        // A runtime that goes drops its tasks one after the other: the handler's may go while the connection's still runs,
+        // and gives its stream up then.
+        let kinds = [ErrorKind::Transport, ErrorKind::Cancelled];
+        assert!(kinds.contains(&error.kind()), "{error}");
     });
 }
 
