@@ -54,8 +54,6 @@ bugs! {
     OnewayHeld "oneway-held" "Ping-pong server: the bytes of a oneway request count for ever."
     CancelledHeld "cancelled-held" "Ping-pong server: the bytes of a request count for ever whose caller's deadline passed before the answer."
     LateAnswerTaken "late-answer-taken" "Ping-pong client: the late answer to a call that timed out goes to the next call in its place."
-    ReadableOnce "readable-once" "HTTP/2: who waits for data is not told if another stream was told just before."
-    RoomForgotten "room-forgotten" "HTTP/2: who waits for room behind a slow socket is forgotten if the next frame does not make enough."
     FinishedForgotten "finished-forgotten" "HTTP/2: SETTINGS that open windows put back no stream that has said everything."
     ResetKeepsCredit "reset-keeps-credit" "HTTP/2: unread data of a stream that was reset is not given back to the connection's window."
     ReleasedKeepsCredit "released-keeps-credit" "HTTP/2: data that comes for a released stream is not given back to the connection's window."
@@ -64,14 +62,11 @@ bugs! {
     EndedKeepsCredit "ended-keeps-credit" "HTTP/2: what nobody reads of a body that is over is not given back to the connection's window."
     RestKeepsCredit "rest-keeps-credit" "HTTP/2: what is read of a body after its end is not given back to the connection's window if it is large."
     LargeTakenKeepsCredit "large-taken-keeps-credit" "HTTP/2: a large piece that is taken after the end of its body is not given back to the connection's window."
-    DroppedHeld "dropped-held" "gRPC: a message that is put together counts for ever if its call is released first."
     LargeUnreadLost "large-unread-lost" "HTTP/2: large unread pieces of a released stream are not counted off."
     WrongTurn "wrong-turn" "HTTP/2: the turn of a stream that is gone goes to the one in its place, under the old id."
     TailOutlives "tail-outlives" "HTTP/2: a DATA frame that was handed out can still grow."
     StopMovesNot "stop-moves-not" "HTTP/2 server: requests that cross the announcement of a stop are not among those it names."
     LastRefused "last-refused" "HTTP/2 client: the last stream that a GOAWAY names counts as refused while its request still goes out."
-    UnreadKeepsCredit "unread-keeps-credit" "TTHeader streams: data that nobody reads any more is not given back to the connection's window."
-    UpdatesWakeNobody "updates-wake-nobody" "TTHeader streams: a stream's new limit is told only when something else is."
 }
 
 /// Whether a fault is switched on. The last word of a condition, as it counts.

@@ -83,7 +83,6 @@ use crate::http::{Exchanges, Fields};
 use crate::http2;
 use crate::http2::{ErrorCode, Role};
 use crate::pingpong::{Demand, Shutdown};
-use crate::planted::{Bug, planted};
 use crate::record::{Op, Recorded, Recorder};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::grpc::Outcome;
@@ -319,9 +318,7 @@ impl Connection {
             return self.record_id(Op::Release, id, Self::release);
         }
         if let Some(call) = self.calls.remove(id) {
-            if !(call.inbox.held() > 0 && planted(Bug::DroppedHeld)) {
-                self.held = self.held.saturating_sub(call.inbox.held());
-            }
+            self.held = self.held.saturating_sub(call.inbox.held());
             if self.role == Role::Client
                 && let Ok(mut sender) = self.http2.sender(id)
             {

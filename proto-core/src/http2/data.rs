@@ -45,7 +45,6 @@ impl Connection {
             };
             return self.on_missing_stream(now, head.stream, what);
         };
-        let has_just_told = matches!(self.events.back(), Some(super::Event::Readable { id }) if *id != head.stream);
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
@@ -68,7 +67,7 @@ impl Connection {
                 self.give_back_connection(content.len());
             }
         } else if !content.is_empty() {
-            if stream.body.is_empty() && !ends && !(has_just_told && planted(Bug::ReadableOnce)) {
+            if stream.body.is_empty() && !ends {
                 self.events.push_back(super::Event::Readable { id: stream.id });
             }
             match shared {

@@ -245,11 +245,8 @@ impl Connection {
         stream.queued = rest > 0;
         stream.end_written = ends;
         stream.send_window.take(len);
-        let has_room = stream.wants_room && rest <= self.config.send_buffer / 2;
-        if has_room || stream.wants_room && self.counts.handed > 0 && planted(Bug::RoomForgotten) {
+        if stream.wants_room && rest <= self.config.send_buffer / 2 {
             stream.wants_room = false;
-        }
-        if has_room {
             self.events.push_back(Event::Writable { id });
         }
         self.send_window.take(len);

@@ -84,7 +84,6 @@ use crate::dispatch::Services;
 use crate::error::CloseReason;
 use crate::http2::Role;
 use crate::pingpong::Demand;
-use crate::planted::{Bug, planted};
 use crate::record::{Recorded, Recorder};
 use crate::time::Instant;
 use crate::wire::ttstream::KnownHead;
@@ -225,7 +224,7 @@ impl Connection {
     #[must_use]
     pub fn has_output(&self) -> bool {
         self.queues.has_control()
-            || !self.updates.is_empty() && !planted(Bug::UpdatesWakeNobody)
+            || !self.updates.is_empty()
             || self.credit.update().is_some() && self.life.closed.is_none()
     }
 

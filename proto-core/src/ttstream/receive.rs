@@ -10,7 +10,6 @@ use super::{Class, Connection, Event, Exception, MetaFrame, Outcome, Side};
 use crate::buf::SHARE_FROM;
 use crate::error::CloseReason;
 use crate::http2::Role;
-use crate::planted::{Bug, planted};
 use crate::record::Recorded;
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{Arrival, Verdict, receiving};
@@ -142,10 +141,7 @@ impl Connection {
         stream.received = stream.received.wrapping_add(charge.into());
         if stream.flags.is_unread {
             stream.note_taken(charge.into(), &mut self.updates);
-            if !planted(Bug::UnreadKeepsCredit) {
-                self.credit.take(charge.into());
-            }
-            return;
+            return self.credit.take(charge.into());
         }
         put(&mut stream.inbox, charge, &mut self.spares);
         if std::mem::take(&mut stream.flags.wants_readable) {
