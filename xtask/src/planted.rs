@@ -214,7 +214,7 @@ fn read() -> Result<Vec<(String, String)>, Failure> {
 
 fn write(found: &[(String, String)]) -> Done {
     let mut text = String::from(
-        "# Which other test finds a planted fault first, or -. Written by `cargo xtask planted-elsewhere`.\n",
+        "# Which other test finds a planted fault first, or -. `cargo xtask planted-elsewhere` measures it anew.\n",
     );
     for (name, by) in found {
         let _ = writeln!(text, "{name} {by}");
