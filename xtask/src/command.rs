@@ -1,9 +1,10 @@
 //! Running other programs.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-/// Why a command did not work out, as a line for the user.
+/// Why a command did not work out, for the user: a line, and more of them if there is more to say.
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) String);
 
@@ -37,6 +38,27 @@ pub(crate) fn run(command: &mut Command) -> Done {
         Ok(status) => Err(Failure(format!("{line}: {status}"))),
         Err(error) => Err(Failure(format!("{line}: {error}"))),
     }
+}
+
+/// Runs a command that prints for itself, and hands each line of its standard output to `seen` beside.
+pub(crate) fn watch(command: &mut Command, mut seen: impl FnMut(&str)) -> Result<ExitStatus, Failure> {
+    let name = line(command);
+    println!("$ {name}");
+    let failure = |error: std::io::Error| Failure(format!("{name}: {error}"));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failure)?;
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.map_err(failure)?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            seen(&line);
+        }
+    }
+    child.wait().map_err(failure)
 }
 
 /// Runs a command for its standard output.

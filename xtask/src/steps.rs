@@ -8,6 +8,8 @@ use crate::command::{Done, Failure, Need};
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     lines: Vec<String>,
+    /// What the failed steps told beyond their line.
+    details: Vec<String>,
     passed: usize,
     failed: usize,
     skipped: usize,
@@ -31,7 +33,11 @@ impl Steps {
             }
             Err(Failure(text)) => {
                 self.failed += 1;
-                self.lines.push(format!("FAIL  {name} ({seconds:.1} s): {text}"));
+                let (first, more) = text.split_once('\n').unwrap_or((&text, ""));
+                self.lines.push(format!("FAIL  {name} ({seconds:.1} s): {first}"));
+                if !more.is_empty() {
+                    self.details.push(format!("{name}:\n{}", head(more)));
+                }
             }
         }
         if let Some(line) = self.lines.last() {
@@ -39,9 +45,12 @@ impl Steps {
         }
     }
 
-    /// Prints the lines and the sum.
+    /// Prints what failed, the lines of the steps and the sum.
     pub(crate) fn close(self) -> Done {
         println!();
+        for detail in &self.details {
+            println!("{detail}\n");
+        }
         for line in &self.lines {
             println!("{line}");
         }
@@ -70,3 +79,14 @@ impl Steps {
         }
     }
 }
+
+/// As many of the lines as the end of a log can show beside the steps.
+fn head(lines: &str) -> String {
+    let mut shown: Vec<&str> = lines.lines().take(DETAILS).collect();
+    if lines.lines().count() > DETAILS {
+        shown.push("…");
+    }
+    shown.join("\n")
+}
+
+const DETAILS: usize = 25;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the whole suite.
 
-use crate::command::{Done, cargo, run as run_command};
+use crate::command::{Done, Failure, cargo, line, watch};
 use crate::steps::Steps;
 use crate::{fuzz, interop, purity, sim};
 
@@ -12,9 +12,7 @@ pub(crate) fn run() -> Done {
 
 /// The steps of the suite, with this many seconds for each fuzz target.
 pub(crate) fn add(steps: &mut Steps, fuzz_seconds: u32) {
-    steps.step("tests", &[], || {
-        run_command(cargo().args(["test", "--workspace", "--all-features", "--no-fail-fast"]))
-    });
+    steps.step("tests", &[], tests);
     steps.step("purity", &[purity::WASM], purity::run);
     steps.step("interop pingpong", &[interop::GO], || interop::run(&[]));
     steps.step("interop http", &[interop::GO], interop::http);
@@ -24,6 +22,25 @@ pub(crate) fn add(steps: &mut Steps, fuzz_seconds: u32) {
     steps.step("interop tls", &[interop::GO], || interop::tls(&[]));
     steps.step("simulation", &[], sim::some);
     steps.step("fuzz", &[fuzz::CXX], || fuzz::all(fuzz_seconds));
+}
+
+/// Every test of the workspace. A failure repeats what the failed ones said.
+fn tests() -> Done {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    let (mut within, mut said) = (false, String::new());
+    let status = watch(&mut command, |line| {
+        within = line == "failures:" || (within && !line.starts_with("test result:"));
+        if within && !line.is_empty() && line != "failures:" {
+            said += "\n";
+            said += line;
+        }
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure(format!("{}: {status}{said}", line(&command))))
+    }
 }
 
 /// Enough to see that each target runs and that its seeds pass.

@@ -25,6 +25,7 @@ async fn silent() -> (Site, mpsc::UnboundedReceiver<(Error, Error)>) {
                         // The client has sent everything, and goes on listening.
                         Ok(None) => {
                             call.cancelled().await;
+                            break asks.recv().await.unwrap_err();
                         }
                         Err(error) => break error,
                     }

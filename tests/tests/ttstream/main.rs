@@ -87,6 +87,7 @@ async fn watched() -> (Site, Ends) {
                         // The client has sent everything, and goes on listening.
                         Ok(None) => {
                             call.cancelled().await;
+                            break asks.recv().await.unwrap_err();
                         }
                         Err(error) => break error,
                     }

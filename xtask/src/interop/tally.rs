@@ -1,9 +1,8 @@
 //! How many cells passed, over several programs that each count their own.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::command::{Done, Failure, line};
+use crate::command::{Done, Failure, line, watch};
 
 /// What became of cells.
 #[derive(Debug, Default)]
@@ -12,35 +11,31 @@ pub(crate) struct Tally {
     failed: usize,
     /// What went wrong beside that.
     broken: Vec<String>,
+    /// The lines of the cells that failed.
+    lines: Vec<String>,
 }
 
 impl Tally {
     /// Runs a program that prints `N passed, M failed` last of all, and shows what it prints.
     pub(crate) fn of(command: &mut Command) -> Result<Self, Failure> {
-        let name = line(command);
-        println!("$ {name}");
-        let failure = |error: std::io::Error| Failure(format!("{name}: {error}"));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failure)?;
-        let mut told = None;
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).lines() {
-                let line = line.map_err(failure)?;
-                println!("{line}");
-                told = counts(&line).or(told);
+        let (mut told, mut lines) = (None, Vec::new());
+        let status = watch(command, |line| {
+            told = counts(line).or(told);
+            if line.starts_with("FAIL") {
+                lines.push(line.to_owned());
             }
-        }
-        let status = child.wait().map_err(failure)?;
+        })?;
         let (passed, failed) = told.unwrap_or_default();
         // A program of which no cell was asked for says so by its status, too.
         let explained = status.success() || failed > 0 || told == Some((0, 0));
         Ok(Self {
             passed,
             failed,
-            broken: (!explained).then(|| format!("{name}: {status}")).into_iter().collect(),
+            broken: (!explained)
+                .then(|| format!("{}: {status}", line(command)))
+                .into_iter()
+                .collect(),
+            lines,
         })
     }
 
@@ -50,6 +45,7 @@ impl Tally {
         self.failed += other.failed;
         let broken = other.broken.into_iter();
         self.broken.extend(broken.map(|text| format!("{name}: {text}")));
+        self.lines.extend(other.lines);
     }
 
     /// Prints the sum; there is a failure if any cell or program failed, or nothing was run.
@@ -59,7 +55,8 @@ impl Tally {
         if self.failed == 0 && self.passed > 0 && self.broken.is_empty() {
             return Ok(());
         }
-        Err(Failure([vec![sum], self.broken].concat().join("; ")))
+        let first = [vec![sum], self.broken].concat().join("; ");
+        Err(Failure([vec![first], self.lines].concat().join("\n")))
     }
 }
 
