@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: builds the targets of the `fuzz` folder with coverage feedback and runs each for a while.
+//! `cargo xtask fuzz`: builds the targets of the `fuzz` folder with coverage feedback and runs each for a while, as many at once as there
+//! are cores.
 //!
 //! The compiler flags are those that libFuzzer needs, so nothing has to be installed but a C++ compiler, and the stable toolchain will
 //! do. No sanitizer: the workspace forbids unsafe code, and a run gets seven times as far without one.
@@ -6,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::command::{Done, Failure, Need, cargo, exists, output, root, run as run_command, target};
 
@@ -49,13 +51,22 @@ fn each(seconds: u32, only: &[String]) -> Done {
         .filter(|name| only.is_empty() || only.contains(name))
         .collect();
     let programs = build(&chosen)?;
-    let mut failed = Vec::new();
-    for name in &chosen {
-        if let Err(Failure(text)) = fuzz(&programs, name, seconds) {
-            println!("FAIL fuzz {name}: {text}");
-            failed.push(name.as_str());
+    let failed = Mutex::new(Vec::new());
+    let waiting = Mutex::new(chosen.iter());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores.min(chosen.len()) {
+            scope.spawn(|| {
+                while let Some(name) = next(&waiting) {
+                    if let Err(Failure(text)) = fuzz(&programs, name, seconds) {
+                        println!("FAIL fuzz {name}: {text}");
+                        locked(&failed).push(name);
+                    }
+                }
+            });
         }
-    }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
         "fuzz: {} targets, {seconds} s each, {} failed",
         chosen.len(),
@@ -66,6 +77,14 @@ fn each(seconds: u32, only: &[String]) -> Done {
     } else {
         Err(Failure(format!("fuzz targets failed: {}", failed.join(", "))))
     }
+}
+
+fn next<'a>(waiting: &Mutex<impl Iterator<Item = &'a &'a String>>) -> Option<&'a str> {
+    locked(waiting).next().map(|name| name.as_str())
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The binaries of the fuzz crate.
