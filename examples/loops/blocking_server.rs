@@ -37,7 +37,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(&["port"], "blocking_server [--port N]")?;
     let listener = TcpListener::bind(arguments.address()?)?;
     let address = listener.local_addr()?;
-    println!("listening on {address}");
     let server = Arc::new(Server {
         services: Arc::new(Services::of(&[&STREAMS])?),
         config: Arc::default(),
@@ -46,7 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         changed: Condvar::new(),
     });
     let stopped = Arc::clone(&server);
-    stop::when_asked(move || stopped.stop(address));
+    stop::when_asked(move || stopped.stop(address))?;
+    println!("listening on {address}");
     server.accept(&listener);
     println!("stopped");
     Ok(())

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! One port speaks everything that the core does: ping-pong calls (bare, framed, TTHeader), gRPC, streams over TTHeader,
-//! and plain HTTP, as in `curl http://127.0.0.1:8888/`. `blocking_client` is a client for it. A line on the standard
-//! input, or its end, stops it: calls that run may end, for five seconds at most.
+//! and plain HTTP, as in `curl http://127.0.0.1:8888/`. `blocking_client` is a client for it. Ctrl-C stops it:
+//! calls that run may end, for five seconds at most.
 //!
 //! # The loop
 //!
@@ -37,9 +37,10 @@ use mio::net::TcpListener;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::read(&["port"], "mio_server [--port N]")?;
     let listener = TcpListener::bind(arguments.address()?)?;
-    println!("listening on {}", listener.local_addr()?);
+    let address = listener.local_addr()?;
     let (server, handle) = Readiness::new(listener, Services::of(&[&STREAMS])?, Calls::default)?;
-    stop::when_asked(move || handle.stop());
+    stop::when_asked(move || handle.stop())?;
+    println!("listening on {address}");
     server.run()?;
     println!("stopped");
     Ok(())

@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         threads.push(std::thread::spawn(move || run(core, listener, &ready)));
         handles.push(when_ready.recv()?);
     }
+    stop::when_asked(move || handles.iter().for_each(kitewire_loops::readiness::Stop::stop))?;
     println!("listening on {address} with {cores} threads");
-    stop::when_asked(move || handles.iter().for_each(kitewire_loops::readiness::Stop::stop));
     for thread in threads {
         thread.join().map_err(|_| "a thread has panicked")??;
     }

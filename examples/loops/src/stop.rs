@@ -1,18 +1,25 @@
-//! How a server is asked to stop: a line on its standard input, or the end of it.
+//! How a server is asked to stop: by an interrupt, as Ctrl-C sends it, or by a termination signal.
 
-use std::io::BufRead;
+use std::io;
 use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// How long calls that run may take to end once the stop was asked for.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Calls `stop` from a thread of its own, once, as soon as there is a line on the standard input or its end.
+/// Calls `stop` from a thread of its own when the first of the signals comes. A second one finds the program stopping already.
 ///
-/// A program that meant to be stopped by signals would call it from its handler for those.
-pub fn when_asked(stop: impl FnOnce() + Send + 'static) {
+/// # Errors
+///
+/// The system does not let the signals be watched.
+pub fn when_asked(stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::spawn(move || {
-        // An error ends the input, too.
-        let _ = std::io::stdin().lock().read_line(&mut String::new());
-        stop();
+        if signals.forever().next().is_some() {
+            stop();
+        }
     });
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -114,18 +114,16 @@ struct Server {
     name: &'static str,
     address: String,
     child: Child,
-    input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Server {
     fn start(name: &'static str) -> Self {
         let mut child = Command::new(example(name))
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let input = child.stdin.take().expect("it is piped");
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line of text");
@@ -135,7 +133,6 @@ impl Server {
             name,
             address,
             child,
-            input,
             output,
         }
     }
@@ -158,7 +155,8 @@ impl Server {
     /// Every call is over, so it stops at once.
     fn stop(mut self) {
         let asked = StdInstant::now();
-        self.input.write_all(b"stop\n").expect("it reads");
+        let told = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(told.expect("there is a kill").success());
         let mut printed = String::new();
         self.output.read_to_string(&mut printed).expect("text");
         let status = self.child.wait().expect("it has ended");

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// A server.
 pub(super) struct Example {
     pub(super) address: String,
     child: Child,
-    input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
@@ -20,12 +19,11 @@ impl Example {
     pub(super) async fn start(program: &Path) -> Result<Self, String> {
         let failed = |error| format!("{}: {error}", program.display());
         let mut child = Command::new(program)
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        let input = child.stdin.take().ok_or("no standard input")?;
         let output = child.stdout.take().ok_or("no standard output")?;
         let mut output = BufReader::new(output).lines();
         let line = tokio::time::timeout(PATIENCE, output.next_line()).await;
@@ -38,7 +36,6 @@ impl Example {
         Ok(Self {
             address: address.to_owned(),
             child,
-            input,
             output,
         })
     }
@@ -46,8 +43,9 @@ impl Example {
     /// Tells it to stop, and waits for its end.
     pub(super) async fn stop(mut self) -> Result<String, String> {
         let asked = Instant::now();
-        let told = self.input.write_all(b"stop\n").await;
-        told.map_err(|error| format!("stop: {error}"))?;
+        let id = self.child.id().ok_or("it has ended already")?;
+        let told = Command::new("kill").arg(id.to_string()).status().await;
+        told.map_err(|error| format!("kill {id}: {error}"))?;
         let mut last = String::new();
         while let Ok(Some(line)) = self.output.next_line().await {
             last = line;
