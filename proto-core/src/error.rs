@@ -229,14 +229,14 @@ pub enum CloseReason {
     /// The peer broke a rule of HTTP/2 and was told so in GOAWAY.
     Http2 {
         /// The code sent.
-        code: crate::http2::ErrorCode,
+        code: crate::wire::http2::ErrorCode,
         /// What was wrong, as sent.
         text: std::borrow::Cow<'static, str>,
     },
     /// The peer ended an HTTP/2 connection for an error of ours, as it says.
     PeerGoAway {
         /// Its code.
-        code: crate::http2::ErrorCode,
+        code: crate::wire::http2::ErrorCode,
         /// Its text, at most 256 bytes of it.
         debug: Box<str>,
     },

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::wire::mesh::MeshHeader;
 use crate::wire::ttheader::{HeaderView, HeaderWriter};
 
 /// Key prefix of persistent values.
@@ -64,14 +63,8 @@ impl MetaInfo {
         meta
     }
 
-    /// The values that a mesh header in `frame` carries, as they are on the wire. A server calls [`Self::forward`] on them.
-    #[must_use]
-    pub fn from_mesh(frame: &[u8], header: &MeshHeader) -> Self {
-        Self::from_strings(header.strings(frame))
-    }
-
     /// The values among header strings. A key that repeats has its last value; other keys are not metainfo's.
-    fn from_strings<'a>(strings: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+    pub(crate) fn from_strings<'a>(strings: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut meta = Self::new();
         for (key, value) in strings {
             let (values, key) = if let Some(key) = key.strip_prefix(PERSISTENT.as_bytes()) {

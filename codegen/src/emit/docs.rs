@@ -3,6 +3,13 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+/// Who reads a method's documentation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
 /// `lines` as documentation; without any, `otherwise`.
 pub(crate) fn docs(lines: &[String], otherwise: &str) -> TokenStream {
     let lines = if lines.iter().all(|line| line.trim().is_empty()) {

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::docs::docs;
+use super::docs::{Side, docs};
 use super::streams::{StreamKind, StreamModel};
 use super::words::ident;
 use crate::Layer;
@@ -77,13 +77,6 @@ pub(crate) struct CallModel {
     /// What the method gives, and what it fails with.
     pub(crate) value: TokenStream,
     pub(crate) error: TokenStream,
-}
-
-/// Who reads a method's documentation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Client,
-    Server,
 }
 
 /// Whether a call is answered.

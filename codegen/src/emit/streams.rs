@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::service::Side;
+use super::docs::Side;
 
 /// A method that streams.
 pub(crate) struct StreamModel {

@@ -97,7 +97,7 @@ impl<'a> Header<'a> {
             Prefix::TtHeader(header, info) if info.has_metainfo => {
                 MetaInfo::from_header(&HeaderView::new(self.frame, *header))
             }
-            Prefix::Mesh(mesh) if mesh.has_metainfo => MetaInfo::from_mesh(self.frame, mesh),
+            Prefix::Mesh(mesh) if mesh.has_metainfo => mesh.metainfo(self.frame),
             _ => MetaInfo::default(),
         }
     }

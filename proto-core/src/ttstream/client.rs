@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::send::write_strings;
+use super::output::write_strings;
 use super::streams::{Phase, Stream};
 use super::{Connection, Ending, Exception, OpenError, StreamId, Strings};
 use crate::dispatch::MethodKind;

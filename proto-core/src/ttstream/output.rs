@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use super::send::write_strings;
 use super::streams::Stream;
 use super::{Connection, StreamId, Strings};
 use crate::buf::{Output, Transmit};
@@ -244,3 +243,13 @@ fn write_flow(out: &mut Output, id: StreamId, flow: FlowFrame) {
 const MAX_HANDED: usize = 64 * 1024;
 /// Bytes in front of the messages above which nothing more is read.
 const MAX_CONTROL: usize = 256 * 1024;
+
+/// Writes entries; of a key that repeats, the last value alone.
+pub(super) fn write_strings(writer: &mut HeaderWriter<'_>, strings: &Strings) {
+    for (at, (key, value)) in strings.iter().enumerate() {
+        let again = strings.iter().skip(at.saturating_add(1)).any(|(later, _)| later == key);
+        if !again {
+            writer.string(key, value);
+        }
+    }
+}

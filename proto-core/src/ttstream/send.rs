@@ -9,7 +9,6 @@ use crate::http2::Role;
 use crate::pingpong::EncodeBody;
 use crate::stream::index::Key;
 use crate::stream::lifecycle::{Act, Consequence, Sending, sending};
-use crate::wire::ttheader::HeaderWriter;
 use crate::wire::ttstream::{FRAME_CHARGE, FramePrefix, FrameType};
 
 /// The sending half of a stream.
@@ -207,15 +206,5 @@ impl Stream {
         queues.note_data(self, bytes);
         credit.note_sent(charge);
         Ok(())
-    }
-}
-
-/// Writes entries; of a key that repeats, the last value alone.
-pub(super) fn write_strings(writer: &mut HeaderWriter<'_>, strings: &Strings) {
-    for (at, (key, value)) in strings.iter().enumerate() {
-        let again = strings.iter().skip(at.saturating_add(1)).any(|(later, _)| later == key);
-        if !again {
-            writer.string(key, value);
-        }
     }
 }

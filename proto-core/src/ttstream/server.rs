@@ -1,6 +1,6 @@
 //! The server's side.
 
-use super::send::write_strings;
+use super::output::write_strings;
 use super::streams::{Head, Phase, Stream};
 use super::{Connection, Ending, Event, Exception, IncomingStream, StreamId, Strings};
 use crate::dispatch::{Lookup, MethodKind, Services};

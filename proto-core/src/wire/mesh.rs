@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::ttheader::string_key;
 use crate::config::Limits;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::metainfo::is_metainfo_key;
+use crate::metainfo::{MetaInfo, is_metainfo_key};
 
 /// The magic number in the first two bytes.
 pub const MAGIC: u16 = 0xffaf;
@@ -26,7 +26,7 @@ pub struct MeshHeader {
     pub service_name: Option<Span>,
     /// String `rip`: the real remote address.
     pub remote_address: Option<Span>,
-    /// There are metainfo values; without, a [`MetaInfo`](crate::MetaInfo) is empty.
+    /// There are metainfo values; without, [`Self::metainfo`] is empty.
     pub has_metainfo: bool,
     count: u16,
 }
@@ -87,6 +87,12 @@ impl MeshHeader {
             cursor: Cursor::new(frame, ENTRIES, self.payload_start()),
             left: self.count,
         }
+    }
+
+    /// The metainfo that the header in `frame` carries, as it is on the wire. A server calls [`MetaInfo::forward`] on it.
+    #[must_use]
+    pub fn metainfo(self, frame: &[u8]) -> MetaInfo {
+        MetaInfo::from_strings(self.strings(frame))
     }
 
     fn scan(&mut self, mut cursor: Cursor<'_>) -> Result<(), DecodeError> {

@@ -12,9 +12,8 @@ use kitewire_proto::{
     Answer, CallError, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
     RequestKind, ServerConnection, Transmit, grpc,
 };
-use kitewire_runtime::IoSlice;
 
-use super::pump::Pump;
+use super::pump::{Pump, hand_over};
 use super::request::CallHead;
 use crate::Error;
 use crate::server::{Budget, Engine, Link, Serving, Shared};
@@ -178,17 +177,6 @@ impl Drop for Loop {
     fn drop(&mut self) {
         self.serving.abandon(None);
     }
-}
-
-pub(super) fn hand_over(out: &mut Transmit, input: &mut BytesMut) {
-    let mut slices = [IoSlice::new(&[]); 16];
-    let used = out.slices(&mut slices);
-    let mut moved = 0;
-    for slice in &slices[..used] {
-        input.extend_from_slice(slice);
-        moved += slice.len();
-    }
-    out.advance(moved);
 }
 
 /// Pairs kept for the next calls.

@@ -12,8 +12,8 @@ use std::task::{Context, Wake, Waker};
 use bytes::BytesMut;
 use kitewire_proto::grpc::{self, Connection};
 use kitewire_proto::{Demand, Instant, Transmit};
+use kitewire_runtime::IoSlice;
 
-use super::in_process::hand_over;
 use crate::server::{Budget, Engine, Link, Shared, StreamServing};
 use crate::stream::{self, Hub, Pump as _, Ran, Side, wake_all};
 
@@ -206,3 +206,14 @@ impl Drop for Ends {
 
 /// Turns that one poll takes at most.
 const MAX_TURNS: u32 = 64;
+
+pub(super) fn hand_over(out: &mut Transmit, input: &mut BytesMut) {
+    let mut slices = [IoSlice::new(&[]); 16];
+    let used = out.slices(&mut slices);
+    let mut moved = 0;
+    for slice in &slices[..used] {
+        input.extend_from_slice(slice);
+        moved += slice.len();
+    }
+    out.advance(moved);
+}

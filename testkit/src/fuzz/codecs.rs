@@ -34,7 +34,7 @@ pub fn detection(data: &[u8]) {
     }
     if let Ok(Some(mesh)) = every_split(data, |prefix| MeshHeader::parse(prefix, &limits)) {
         assert!(mesh.payload_start() <= data.len());
-        let meta = MetaInfo::from_mesh(data, &mesh);
+        let meta = mesh.metainfo(data);
         assert!(mesh.has_metainfo || meta.is_empty());
         let isn = mesh.strings(data).filter(|(key, _)| *key == b"isn").last();
         assert_eq!(mesh.service_name.map(|span| span.of(data)), isn.map(|(_, value)| value));
