@@ -123,6 +123,9 @@ pub trait Timer: Send + Unpin + 'static {
 
     /// Waits until the armed time has come: never before [`Runtime::now`] says so, and as soon after it as the runtime
     /// can. Ready at once, and again on each call, when it has passed. A timer that is not armed stays pending.
+    ///
+    /// One call is enough: kitewire does not ask again when the task is woken for other reasons meanwhile. An executor
+    /// that makes tasks pause by waking them at once in place of what they wait for must not do so here.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -50,7 +50,7 @@ macro_rules! adapter_tests {
             tasks: spawned_tasks_run, a_panic_ends_its_task_only, a_task_that_wakes_itself_comes_after_those_ready;
             timers: an_idle_timer_stays_pending, time_that_has_passed_is_told_again_and_again,
                 a_timer_waits_for_its_time, arming_anew_replaces_the_earlier_time, far_times_do_not_overflow,
-                the_latest_waker_counts;
+                the_latest_waker_counts, a_timer_armed_at_the_end_of_a_busy_turn_wakes;
             turns: answers_in_flight_share_writes, an_executor_in_a_hurry_only_writes_more;
         );
     };

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use kitewire::runtime::Timer;
+use kitewire::runtime::{Io, IoSlice, Timer};
 use kitewire::{Instant, Runtime};
 
-use crate::stream::{sleep_until, spawn};
+use crate::stream::{pair, sleep_until, spawn};
 
 /// Whatever the time is.
 pub async fn an_idle_timer_stays_pending<R: Runtime>(runtime: R) {
@@ -104,6 +104,33 @@ pub async fn the_latest_waker_counts<R: Runtime>(runtime: R) {
     );
 }
 
+/// However much the task has done in the same turn, and though it is woken for something else meanwhile: connections ask
+/// their timer once.
+pub async fn a_timer_armed_at_the_end_of_a_busy_turn_wakes<R: Runtime>(runtime: R) {
+    let (mut io, _other) = pair(&runtime, &"127.0.0.1:0".into()).await;
+    let mut timer = runtime.timer();
+    let clock = runtime.clone();
+    let mut due = None;
+    let asking_once = poll_fn(move |cx| {
+        if let Some(due) = due {
+            return match clock.now() < due {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            };
+        }
+        for _ in 0..MUCH {
+            if io.poll_write(cx, &[IoSlice::new(b"x")]).is_pending() {
+                break;
+            }
+        }
+        let at = clock.now() + SOON;
+        timer.arm(at);
+        due = Some(at);
+        timer.poll_expired(cx)
+    });
+    spawn(&runtime, asking_once).await;
+}
+
 #[derive(Default)]
 struct Woken(AtomicU32);
 
@@ -117,6 +144,8 @@ async fn is_pending(timer: &mut impl Timer) -> bool {
     poll_fn(|cx| Poll::Ready(timer.poll_expired(cx).is_pending())).await
 }
 
+/// More than an executor lets a task do in one turn, if it counts that.
+const MUCH: u32 = 1000;
 const SOON: Duration = Duration::from_millis(15);
 /// Later than any machine is late.
 const LATE: Duration = Duration::from_secs(10);
