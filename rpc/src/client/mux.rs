@@ -112,8 +112,9 @@ impl MuxConnection {
     pub(crate) fn cancel(&self, id: CallId) {
         let mut state = self.lock();
         if state.calls.remove(&id).is_some() {
+            let paused = state.connection.read_demand() == Demand::Pause;
             state.connection.cancel(id);
-            if state.connection.is_drained() {
+            if paused || state.connection.is_drained() {
                 state.tell_driver();
             }
         }
@@ -262,3 +263,86 @@ impl Machine for State {
 
 /// What oneway calls get for reaching the socket after their client has gone.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
+    use kitewire_proto::wire::Codec;
+    use kitewire_proto::{
+        EncodeBody, MetaInfo, Reply, ReplyOutcome, ServerConfig, ServerConnection, ServerEvent, Switch,
+    };
+
+    use super::*;
+
+    static METHODS: [MethodInfo; 1] = [MethodInfo::new("echo", MethodKind::Unary)];
+    static META: MetaInfo = MetaInfo::new();
+    const NOW: Instant = Instant::ZERO;
+
+    fn open(connection: &MuxConnection, body: &dyn EncodeBody) -> CallId {
+        let request = Request {
+            service: "Echo",
+            method: "echo",
+            codec: Codec::Thrift,
+            kind: RequestKind::Call,
+            body,
+            deadline: None,
+            timeout: None,
+            connect_timeout: None,
+            caller_method: "",
+            meta: &META,
+        };
+        let opened = connection.open(&request, &Context::from_waker(Waker::noop()));
+        opened.unwrap().unwrap()
+    }
+
+    /// Sends what waits to a server that answers everything with `answer`, and takes its answers in.
+    fn exchange(connection: &MuxConnection, answer: &[u8]) {
+        let mut table = Services::builder();
+        table.add(
+            ServiceInfo::new("", "Echo", Codec::Thrift, &METHODS),
+            ServiceRole::Ordinary,
+        );
+        let config = Arc::new(ServerConfig::default());
+        let mut server = ServerConnection::new(Arc::new(table.build().unwrap()), config, NOW);
+        let mut out = Transmit::new();
+        while connection.lock().poll_transmit(NOW, &mut out) {
+            server.receive(NOW, &mut BytesMut::from(&out.to_vec()[..]));
+            out.advance(out.len());
+        }
+        while let Some(event) = server.poll_event() {
+            if let ServerEvent::Opened { id } = event {
+                let answer = bytes::Bytes::copy_from_slice(answer);
+                let reply = Reply::new(ReplyOutcome::Result(&answer));
+                server.respond(NOW, id, &reply).unwrap();
+            }
+        }
+        while server.poll_transmit(NOW, &mut out) {
+            let mut input = BytesMut::from(&out.to_vec()[..]);
+            connection.lock().receive(NOW, &mut input);
+            out.advance(out.len());
+        }
+        connection.take_events(&mut connection.lock(), &mut Vec::new());
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_any_more_lets_reading_go_on() {
+        let mut config = ClientConfig::default();
+        config.multiplex = Switch::On;
+        config.limits.max_memory = 1000;
+        let connection = MuxConnection::new(&Arc::new(config), NOW);
+        let answered = open(&connection, &bytes::Bytes::from_static(b"\0"));
+        exchange(&connection, &[0; 1000]);
+        let waits = open(&connection, &bytes::Bytes::from_static(b"\0"));
+        connection.begin_turn(None);
+        assert_eq!(connection.lock().read_demand(), Demand::Pause, "too much waits");
+        connection.cancel(answered);
+        assert_eq!(connection.lock().read_demand(), Demand::Read);
+        assert!(
+            connection.is_told(),
+            "the driver reads again, or the other call waits for ever"
+        );
+        connection.cancel(waits);
+    }
+}
