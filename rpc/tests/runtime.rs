@@ -6,7 +6,7 @@ mod common;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,15 +21,21 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// Tokio with a listener that fails at first, dials that take their time, and sockets whose writes are counted.
+/// Tokio with listeners that fail at first or for ever, dials that take their time, and sockets whose writes are counted.
 #[derive(Clone, Default)]
 struct Watched {
     failures: Arc<AtomicUsize>,
+    /// The next listener never accepts anybody.
+    breaks: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
     delay: Duration,
 }
 
-struct WatchedListener(TokioListener, Watched);
+struct WatchedListener {
+    listener: TokioListener,
+    watched: Watched,
+    is_broken: bool,
+}
 
 struct WatchedIo(TokioIo, Arc<AtomicUsize>);
 
@@ -39,7 +45,11 @@ impl Runtime for Watched {
     type Timer = TokioTimer;
 
     async fn listen(&self, address: &Address) -> io::Result<WatchedListener> {
-        Ok(WatchedListener(Tokio.listen(address).await?, self.clone()))
+        Ok(WatchedListener {
+            listener: Tokio.listen(address).await?,
+            watched: self.clone(),
+            is_broken: self.breaks.swap(false, Ordering::Relaxed),
+        })
     }
 
     async fn connect(&self, address: &Address) -> io::Result<WatchedIo> {
@@ -66,18 +76,21 @@ impl Listener for WatchedListener {
     type Io = WatchedIo;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<WatchedIo>> {
-        let left = self.1.failures.load(Ordering::Relaxed);
+        let left = self.watched.failures.load(Ordering::Relaxed);
         if left > 0 {
-            self.1.failures.store(left - 1, Ordering::Relaxed);
+            self.watched.failures.store(left - 1, Ordering::Relaxed);
             return Poll::Ready(Err(io::Error::other("too many open files")));
         }
-        self.0
+        if self.is_broken {
+            return Poll::Ready(Err(io::Error::other("broken")));
+        }
+        self.listener
             .poll_accept(cx)
-            .map_ok(|io| WatchedIo(io, Arc::clone(&self.1.writes)))
+            .map_ok(|io| WatchedIo(io, Arc::clone(&self.watched.writes)))
     }
 
     fn local_address(&self) -> io::Result<Address> {
-        self.0.local_address()
+        self.listener.local_address()
     }
 }
 
@@ -129,6 +142,20 @@ async fn failures_to_accept_are_waited_out() {
     }
     // 10 + 20 + 40 + 80 + 160 + 320 ms of virtual time.
     assert!(before.elapsed() >= Duration::from_millis(630), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn a_listener_that_fails_keeps_no_other_from_accepting() {
+    let runtime = Watched::default();
+    runtime.breaks.store(true, Ordering::Relaxed);
+    let (handler, _controls) = handler();
+    let server = Server::new(runtime).register(EchoServer::new(handler));
+    let broken = server.bind("127.0.0.1:0").await.unwrap();
+    let bound = broken.listen_also("127.0.0.1:0").await.unwrap();
+    let client = patient(Client::to(&bound.local_addrs()[1]));
+    tokio::spawn(bound.run());
+    let client = EchoClient(client.build(Tokio).unwrap());
+    assert_eq!(bounded(client.echo("x")).await.unwrap(), "x");
 }
 
 #[tokio::test]

@@ -118,31 +118,38 @@ impl<R: Runtime> Bound<R> {
         Poll::Pending
     }
 
-    /// Takes in connections that wait, `most` of them, or until one fails.
+    /// Takes in connections that wait, of each listener `most`, or until one fails.
     fn take_in(&mut self, cx: &mut Context<'_>, most: u32) -> Queue {
-        let mut left = most;
+        let mut queue = Queue::Empty;
+        let mut has_failed = false;
         for listener in &mut self.listeners {
+            let mut left = most;
             while let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                left = left.saturating_sub(1);
                 match accepted {
                     Ok(io) => {
-                        self.failures = 0;
+                        if !has_failed {
+                            self.failures = 0;
+                        }
                         self.runtime.spawn(Driver::new(self.runtime.clone(), io, &self.end.0));
                     }
                     Err(error) => {
                         self.end.0.notice(&Notice::AcceptFailed { error: &error });
                         if !concerns_one_connection(&error) {
-                            self.failures += 1;
-                            return Queue::MayHoldMore;
+                            if !std::mem::replace(&mut has_failed, true) {
+                                self.failures = self.failures.saturating_add(1);
+                            }
+                            left = 0;
                         }
                     }
                 }
-                left -= 1;
                 if left == 0 {
-                    return Queue::MayHoldMore;
+                    queue = Queue::MayHoldMore;
+                    break;
                 }
             }
         }
-        Queue::Empty
+        queue
     }
 
     /// Lets others run first; after a failure, for longer each time.
@@ -262,7 +269,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Connections taken in before other tasks get their turn.
+/// Connections of one listener taken in before other tasks get their turn.
 const MAX_ACCEPTS: u32 = 64;
 /// Connections taken in when the server stops; queues are seldom longer.
 const LAST_ACCEPTS: u32 = 4096;
