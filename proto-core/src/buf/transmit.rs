@@ -146,13 +146,13 @@ impl Transmit {
         let (arena, shared) = output.parts();
         if shared.is_empty() {
             let added = arena.len();
+            if !self.segments.is_empty() && !planted(Bug::SegmentForgotten) {
+                self.segments.push_back(Segment::Arena(added));
+            }
             if self.arena.is_empty() {
                 std::mem::swap(&mut self.arena, arena);
             } else {
                 self.arena.append(arena);
-                if !self.segments.is_empty() && !planted(Bug::SegmentForgotten) {
-                    self.segments.push_back(Segment::Arena(added));
-                }
             }
             return;
         }
@@ -209,5 +209,39 @@ impl Transmit {
             .take(used)
             .flat_map(|slice| slice.iter().copied())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buf::SHARE_FROM;
+
+    #[test]
+    fn bytes_behind_a_payload_that_nothing_stands_in_front_of_keep_their_place() {
+        let large = |byte| Bytes::from(vec![byte; SHARE_FROM]);
+        let mut output = Output::new();
+        let mut out = Transmit::new();
+        let mut expected = Vec::new();
+        for (payload, small) in [
+            (Some(large(1)), &b""[..]),
+            (None, b"a"),
+            (Some(large(2)), b"b"),
+            (None, b"c"),
+        ] {
+            if let Some(payload) = payload {
+                output.put_shared(&payload);
+                expected.extend_from_slice(&payload);
+            }
+            output.put(small);
+            expected.extend_from_slice(small);
+            out.append(&mut output);
+        }
+        assert_eq!(out.len(), expected.len());
+        assert!(out.to_vec() == expected, "all of it, in order");
+        for _ in 0..4 {
+            out.advance(expected.len() / 4);
+        }
+        assert_eq!(out.to_vec(), expected[expected.len() / 4 * 4..]);
     }
 }
