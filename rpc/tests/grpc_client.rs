@@ -8,11 +8,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::chat::{ChatClient, line, run_chat};
+use common::chat::{ChatClient, ChatServer, line, run_chat, talker};
 use common::{ECHO, EchoClient, EchoServer, Running, bounded, handler, patient, run};
 use kitewire::bytes::Bytes;
 use kitewire::service::RawBody;
-use kitewire::{Client, ClientBuilder, Code, Error, ErrorKind, GrpcOptions, HTTP_URL, Server, Switch, Transport};
+use kitewire::{
+    Client, ClientBuilder, Code, Error, ErrorKind, GrpcConfig, GrpcOptions, HTTP_URL, Server, Switch, Transport,
+};
 use kitewire_tokio::Tokio;
 
 fn builder(server: &Running) -> ClientBuilder {
@@ -56,6 +58,23 @@ async fn unary_calls_look_like_any_other() {
     for caller in callers {
         bounded(caller).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_larger_messages_has_room_for_them() {
+    const MIB: u32 = 1024 * 1024;
+    let (talker, _controls) = talker();
+    let mut config = GrpcConfig::default();
+    config.max_received_message = 20 * MIB;
+    config.max_sent_message = 40 * MIB;
+    let server = run(Server::new(Tokio).register(ChatServer::new(talker)).grpc(config)).await;
+    let options = GrpcOptions::default()
+        .max_sent_message(20 * MIB)
+        .max_received_message(40 * MIB);
+    let chat = ChatClient(builder(&server).grpc(options).build(Tokio).unwrap());
+    let text = "x".repeat(17 * MIB as usize);
+    let answer = chat.unary(text.clone()).timeout(Duration::from_secs(60)).await.unwrap();
+    assert!(answer == text.repeat(2));
 }
 
 #[tokio::test]

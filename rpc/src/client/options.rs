@@ -150,7 +150,8 @@ pub struct GrpcOptions {
     /// What `:authority` says. Default: the name of the [destination](crate::ClientBuilder::destination), and where that
     /// is not told, the address. A call with the tag [`HTTP_URL`] says the host of that URL.
     pub authority: Option<String>,
-    /// Largest message that is taken, after decompression. Default 16 MiB (Kitex: no limit).
+    /// Largest message that is taken, after decompression. Default 16 MiB (Kitex: no limit). The calls of one connection
+    /// have room for two such messages that are being put together, for 32 MiB of them at least.
     pub max_received_message: u32,
     /// Largest message that is sent, before compression. Default 16 MiB (Kitex: no limit).
     pub max_sent_message: u32,
@@ -212,6 +213,8 @@ impl GrpcOptions {
         config.http2 = Arc::new(self.http2.clone());
         config.max_received_message = self.max_received_message;
         config.max_sent_message = self.max_sent_message;
+        let largest = usize::try_from(self.max_received_message).unwrap_or(usize::MAX);
+        config.max_messages = config.max_messages.max(largest.saturating_mul(2));
         config
     }
 }
