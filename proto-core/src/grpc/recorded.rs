@@ -1,10 +1,10 @@
 //! A connection that records.
 
 use super::{Connection, OpenError, Pull, Request, SendError, StreamId};
-use crate::http::{Fields, RequestId, RespondError, Response};
+use crate::http::Fields;
 use crate::http2::Role;
 use crate::pingpong::EncodeBody;
-use crate::record::{Done, Encoded, Op, Pulled, Recorded, Recorder, Subject};
+use crate::record::{Encoded, Op, Pulled, Recorded, Recorder, Subject, Writer};
 use crate::stream::index::Key;
 use crate::time::Instant;
 use crate::wire::grpc::Outcome;
@@ -28,74 +28,54 @@ impl Connection {
 
     #[cold]
     pub(super) fn record_open(&mut self, now: Instant, request: &Request<'_>) -> Result<StreamId, OpenError> {
-        self.recorded(|this, recorder| {
-            let opened = this.open(now, request);
-            recorder.step(Op::Open, |out| {
-                out.time(now);
-                for name in [request.package, request.service, request.method] {
-                    out.bytes(name.as_bytes());
-                }
-                out.put(&request.codec);
-                out.put(&request.kind);
-                out.bytes(request.authority.as_bytes());
-                out.bytes(request.scheme.as_bytes());
-                out.put(&request.deadline);
-                out.put(&request.gzip);
-                out.put(request.metadata);
-                out.put(request.meta);
-                out.byte(request.names.is_some().into());
-                if let Some(names) = &request.names {
-                    out.bytes(names.destination_service.as_bytes());
-                    out.bytes(names.destination_method.as_bytes());
-                    out.bytes(names.source_service.as_bytes());
-                    out.bytes(names.source_method.as_bytes());
-                }
-                out.put(&Done::of(&opened));
-            });
-            opened
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            for name in [request.package, request.service, request.method] {
+                out.bytes(name.as_bytes());
+            }
+            out.put(&request.codec);
+            out.put(&request.kind);
+            out.bytes(request.authority.as_bytes());
+            out.bytes(request.scheme.as_bytes());
+            out.put(&request.deadline);
+            out.put(&request.gzip);
+            out.put(request.metadata);
+            out.put(request.meta);
+            out.byte(request.names.is_some().into());
+            if let Some(names) = &request.names {
+                out.bytes(names.destination_service.as_bytes());
+                out.bytes(names.destination_method.as_bytes());
+                out.bytes(names.source_service.as_bytes());
+                out.bytes(names.source_method.as_bytes());
+            }
+        };
+        self.record_done(Op::Open, step, |this| this.open(now, request))
     }
 
     #[cold]
     pub(super) fn record_send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
-        let body = Encoded::of(message);
-        let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let sent = this.send(key, &body);
-            recorder.step(Op::Send, |out| {
-                out.put(&id);
-                out.put(&body);
-                out.put(&Done::of(&sent));
-            });
-            sent
-        })
+        let (id, body) = (self.id_of(key), Encoded::of(message));
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(&body);
+        };
+        self.record_done(Op::Send, step, |this| this.send(key, &body))
     }
 
     #[cold]
     pub(super) fn record_send_header(&mut self, key: Key, metadata: &Fields) -> Result<(), SendError> {
         let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let sent = this.send_header(key, metadata);
-            recorder.step(Op::SendHeader, |out| {
-                out.put(&id);
-                out.put(metadata);
-                out.put(&Done::of(&sent));
-            });
-            sent
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(metadata);
+        };
+        self.record_done(Op::SendHeader, step, |this| this.send_header(key, metadata))
     }
 
     #[cold]
     pub(super) fn record_close_send(&mut self, key: Key) -> Result<(), SendError> {
         let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let closed = this.close_send(key);
-            recorder.step(Op::CloseSend, |out| {
-                out.put(&id);
-                out.put(&Done::of(&closed));
-            });
-            closed
-        })
+        self.record_done(Op::CloseSend, |out| out.put(&id), |this| this.close_send(key))
     }
 
     /// A pull that gave no message.
@@ -114,28 +94,12 @@ impl Connection {
 
     #[cold]
     pub(super) fn record_finish(&mut self, id: StreamId, outcome: &Outcome, trailer: &Fields) {
-        self.recorded(|this, recorder| {
-            recorder.step(Op::Finish, |out| {
-                out.put(&id);
-                out.put(outcome);
-                out.put(trailer);
-            });
-            this.finish(id, outcome, trailer);
-        });
-    }
-
-    #[cold]
-    pub(super) fn record_respond_http(
-        &mut self,
-        now: Instant,
-        id: RequestId,
-        response: &Response,
-    ) -> Result<(), RespondError> {
-        self.recorded(|this, recorder| {
-            let sent = this.respond_http(now, id, response);
-            recorder.respond_http(now, id, response, &sent);
-            sent
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(outcome);
+            out.put(trailer);
+        };
+        self.record_step(Op::Finish, step, |this| this.finish(id, outcome, trailer));
     }
 
     fn id_of(&self, key: Key) -> StreamId {

@@ -10,6 +10,7 @@ use crate::error::CloseReason;
 use crate::http::{Fields, PROGRESS, RequestId, RespondError, Response, ServerEvent};
 use crate::http2::{self, ErrorCode, Finish, Initiator};
 use crate::metainfo::MetaInfo;
+use crate::record::Recorded;
 use crate::stream::index::Key;
 use crate::time::{Instant, TimerKind};
 use crate::wire::grpc::message::Compression;
@@ -55,7 +56,7 @@ impl Connection {
     /// There is no such request, or the response cannot be sent; then nothing was, and the request stays open.
     pub fn respond_http(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
         if self.recorder.is_some() {
-            return self.record_respond_http(now, id, response);
+            return self.record_respond_http(now, id, response, Self::respond_http);
         }
         let http = self.http.as_mut().ok_or(RespondError::UnknownRequest)?;
         let sent = http.respond(&mut self.http2, id, response);

@@ -1,9 +1,8 @@
 //! A connection for plain requests that records.
 
+use super::ServerConnection;
 use super::server::Version;
-use super::{RequestId, RespondError, Response, ServerConnection};
 use crate::record::{Recorded, Recorder, Subject};
-use crate::time::Instant;
 
 impl ServerConnection {
     /// Records this connection; see [`record`](crate::record). Call it before anything happens to the connection: what
@@ -26,20 +25,6 @@ impl ServerConnection {
             Version::Http1(connection) => connection.recorder(),
             Version::Http2(_) => self.recorder.as_deref_mut(),
         }
-    }
-
-    #[cold]
-    pub(super) fn record_respond(
-        &mut self,
-        now: Instant,
-        id: RequestId,
-        response: &Response,
-    ) -> Result<(), RespondError> {
-        self.recorded(|this, recorder| {
-            let sent = this.respond(now, id, response);
-            recorder.respond_http(now, id, response, &sent);
-            sent
-        })
     }
 }
 

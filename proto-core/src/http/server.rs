@@ -192,7 +192,7 @@ impl ServerConnection {
     /// There is no such request, or the response cannot be sent; then nothing was, and the request stays open.
     pub fn respond(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
         if self.recorder.is_some() {
-            return self.record_respond(now, id, response);
+            return self.record_respond_http(now, id, response, Self::respond);
         }
         match &mut self.version {
             Version::Http1(connection) => connection.respond(now, id, response),

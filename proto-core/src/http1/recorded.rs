@@ -1,9 +1,7 @@
 //! A connection that records.
 
 use super::Connection;
-use crate::http::{RequestId, RespondError, Response};
 use crate::record::{Recorded, Recorder, Subject};
-use crate::time::Instant;
 
 impl Connection {
     /// Records this connection; see [`record`](crate::record). Call it before anything happens to the connection: what
@@ -16,20 +14,6 @@ impl Connection {
     /// What records this connection, if something does.
     pub fn recorder(&mut self) -> Option<&mut Recorder> {
         self.recorder.as_deref_mut()
-    }
-
-    #[cold]
-    pub(super) fn record_respond(
-        &mut self,
-        now: Instant,
-        id: RequestId,
-        response: &Response,
-    ) -> Result<(), RespondError> {
-        self.recorded(|this, recorder| {
-            let sent = this.respond(now, id, response);
-            recorder.respond_http(now, id, response, &sent);
-            sent
-        })
     }
 }
 

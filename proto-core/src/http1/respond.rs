@@ -9,13 +9,14 @@ use super::scan::Scan;
 use super::{Connection, Phase};
 use crate::error::CloseReason;
 use crate::http::{Content, Plan, Refusal, RequestId, RespondError, Response, ServerEvent, reason_phrase};
+use crate::record::Recorded;
 use crate::time::Instant;
 
 impl Connection {
     /// Answers the open request. An error changes nothing.
     pub fn respond(&mut self, now: Instant, id: RequestId, response: &Response) -> Result<(), RespondError> {
         if self.recorder.is_some() {
-            return self.record_respond(now, id, response);
+            return self.record_respond_http(now, id, response, Self::respond);
         }
         if !self.is_open(id) {
             return Err(RespondError::UnknownRequest);

@@ -4,11 +4,13 @@ use std::fmt;
 
 use bytes::BytesMut;
 
-use super::codec::Value;
+use super::codec::{Value, Writer};
+use super::done::{Done, Failure};
 use super::recorder::Recorder;
 use super::step::Op;
 use crate::buf::Transmit;
 use crate::error::Disconnect;
+use crate::http::{RequestId, RespondError, Response};
 use crate::pingpong::Shutdown;
 use crate::time::Instant;
 
@@ -28,6 +30,31 @@ pub(crate) trait Recorded: Sized {
         done
     }
 
+    /// A verb of which nobody hears what became.
+    fn record_step(&mut self, op: Op, write: impl FnOnce(&mut Writer<'_>), act: impl FnOnce(&mut Self)) {
+        self.recorded(|this, recorder| {
+            recorder.step(op, write);
+            act(this);
+        });
+    }
+
+    /// A verb with a result: behind the rest of the step stands what became of it.
+    fn record_done<T, E: Failure>(
+        &mut self,
+        op: Op,
+        write: impl FnOnce(&mut Writer<'_>),
+        act: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.recorded(|this, recorder| {
+            let result = act(this);
+            recorder.step(op, |out| {
+                write(out);
+                out.put(&Done::of(&result));
+            });
+            result
+        })
+    }
+
     #[cold]
     fn record_receive(&mut self, now: Instant, input: &mut BytesMut, act: fn(&mut Self, Instant, &mut BytesMut)) {
         self.record_input(Op::Receive, now, input, act);
@@ -45,18 +72,16 @@ pub(crate) trait Recorded: Sized {
 
     #[cold]
     fn record_disconnect(&mut self, now: Instant, why: Disconnect, act: fn(&mut Self, Instant, Disconnect)) {
-        self.recorded(|this, recorder| {
-            recorder.disconnect(now, why);
-            act(this, now, why);
-        });
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            out.put(&why);
+        };
+        self.record_step(Op::Disconnect, step, |this| act(this, now, why));
     }
 
     #[cold]
     fn record_timeout(&mut self, now: Instant, act: fn(&mut Self, Instant)) {
-        self.recorded(|this, recorder| {
-            recorder.timeout(now);
-            act(this, now);
-        });
+        self.record_step(Op::Timeout, |out| out.time(now), |this| act(this, now));
     }
 
     #[cold]
@@ -85,26 +110,37 @@ pub(crate) trait Recorded: Sized {
 
     #[cold]
     fn record_shutdown(&mut self, now: Instant, how: Shutdown, act: fn(&mut Self, Instant, Shutdown)) {
-        self.recorded(|this, recorder| {
-            recorder.shutdown(now, how);
-            act(this, now, how);
-        });
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            out.put(&how);
+        };
+        self.record_step(Op::Shutdown, step, |this| act(this, now, how));
     }
 
     #[cold]
     fn record_release_memory(&mut self, act: fn(&mut Self)) {
-        self.recorded(|this, recorder| {
-            recorder.step(Op::ReleaseMemory, |_| {});
-            act(this);
-        });
+        self.record_step(Op::ReleaseMemory, |_| {}, act);
     }
 
     /// A verb about a call that says no more about it.
     #[cold]
     fn record_id<I: Value + Copy>(&mut self, op: Op, id: I, act: fn(&mut Self, I)) {
-        self.recorded(|this, recorder| {
-            recorder.step(op, |out| out.put(&id));
-            act(this, id);
-        });
+        self.record_step(op, |out| out.put(&id), |this| act(this, id));
+    }
+
+    #[cold]
+    fn record_respond_http(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        response: &Response,
+        act: fn(&mut Self, Instant, RequestId, &Response) -> Result<(), RespondError>,
+    ) -> Result<(), RespondError> {
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            out.put(&id);
+            out.put(response);
+        };
+        self.record_done(Op::RespondHttp, step, |this| act(this, now, id, response))
     }
 }

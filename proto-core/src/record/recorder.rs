@@ -6,13 +6,9 @@ use bytes::BytesMut;
 
 use super::codec::{Value, Writer};
 use super::digest::Digest;
-use super::done::Done;
 use super::step::{Op, Pulled, Subject};
 use crate::buf::Transmit;
 use crate::dispatch::Services;
-use crate::error::Disconnect;
-use crate::http::{RequestId, RespondError, Response};
-use crate::pingpong::Shutdown;
 use crate::time::Instant;
 
 /// Writes down what happens to a connection; see the [module documentation](super).
@@ -130,24 +126,6 @@ impl Recorder {
         self.left = left;
     }
 
-    pub(crate) fn disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.step(Op::Disconnect, |out| {
-            out.time(now);
-            out.put(&why);
-        });
-    }
-
-    pub(crate) fn timeout(&mut self, now: Instant) {
-        self.step(Op::Timeout, |out| out.time(now));
-    }
-
-    pub(crate) fn shutdown(&mut self, now: Instant, how: Shutdown) {
-        self.step(Op::Shutdown, |out| {
-            out.time(now);
-            out.put(&how);
-        });
-    }
-
     /// What was added to `out`, which held so many bytes before.
     pub(crate) fn transmit(&mut self, now: Instant, held: usize, transmit: &Transmit) {
         if self.phase != Phase::Recording {
@@ -184,21 +162,6 @@ impl Recorder {
         self.step(Op::Pull, |out| {
             out.put(id);
             out.put(&pulled);
-        });
-    }
-
-    pub(crate) fn respond_http(
-        &mut self,
-        now: Instant,
-        id: RequestId,
-        response: &Response,
-        sent: &Result<(), RespondError>,
-    ) {
-        self.step(Op::RespondHttp, |out| {
-            out.time(now);
-            out.put(&id);
-            out.put(response);
-            out.put(&Done::of(sent));
         });
     }
 

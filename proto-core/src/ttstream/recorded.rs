@@ -3,7 +3,7 @@
 use super::{Connection, Ending, Exception, OpenError, Request, SendError, StreamId, Strings};
 use crate::http2::Role;
 use crate::pingpong::EncodeBody;
-use crate::record::{Done, Encoded, Op, Recorded, Recorder, Subject};
+use crate::record::{Encoded, Op, Recorded, Recorder, Subject, Writer};
 use crate::stream::index::Key;
 use crate::time::Instant;
 
@@ -28,107 +28,78 @@ impl Connection {
 
     #[cold]
     pub(super) fn record_open(&mut self, now: Instant, request: &Request<'_>) -> Result<StreamId, OpenError> {
-        self.recorded(|this, recorder| {
-            let opened = this.open(now, request);
-            recorder.step(Op::Open, |out| {
-                out.time(now);
-                out.bytes(request.service.as_bytes());
-                out.bytes(request.method.as_bytes());
-                out.put(&request.kind);
-                out.put(&request.deadline);
-                out.put(&request.timeout);
-                out.put(request.meta);
-                out.put(request.strings);
-                out.put(&request.caller.map(str::to_owned));
-                out.put(&Done::of(&opened));
-            });
-            opened
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            out.bytes(request.service.as_bytes());
+            out.bytes(request.method.as_bytes());
+            out.put(&request.kind);
+            out.put(&request.deadline);
+            out.put(&request.timeout);
+            out.put(request.meta);
+            out.put(request.strings);
+            out.put(&request.caller.map(str::to_owned));
+        };
+        self.record_done(Op::Open, step, |this| this.open(now, request))
     }
 
     #[cold]
     pub(super) fn record_send(&mut self, key: Key, message: &dyn EncodeBody) -> Result<(), SendError> {
-        let body = Encoded::of(message);
-        let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let sent = this.send(key, &body);
-            recorder.step(Op::Send, |out| {
-                out.put(&id);
-                out.put(&body);
-                out.put(&Done::of(&sent));
-            });
-            sent
-        })
+        let (id, body) = (self.id_of(key), Encoded::of(message));
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(&body);
+        };
+        self.record_done(Op::Send, step, |this| this.send(key, &body))
     }
 
     #[cold]
     pub(super) fn record_send_header(&mut self, key: Key, strings: &Strings) -> Result<(), SendError> {
         let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let sent = this.send_header(key, strings);
-            recorder.step(Op::SendHeader, |out| {
-                out.put(&id);
-                out.put(strings);
-                out.put(&Done::of(&sent));
-            });
-            sent
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(strings);
+        };
+        self.record_done(Op::SendHeader, step, |this| this.send_header(key, strings))
     }
 
     #[cold]
     pub(super) fn record_close_send(&mut self, key: Key) -> Result<(), SendError> {
         let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            let closed = this.finish_sending(key);
-            recorder.step(Op::CloseSend, |out| {
-                out.put(&id);
-                out.put(&Done::of(&closed));
-            });
-            closed
-        })
+        self.record_done(Op::CloseSend, |out| out.put(&id), |this| this.finish_sending(key))
     }
 
     #[cold]
     pub(super) fn record_discard(&mut self, key: Key) {
         let id = self.id_of(key);
-        self.recorded(|this, recorder| {
-            recorder.step(Op::Discard, |out| out.put(&id));
-            this.discard(key);
-        });
+        self.record_step(Op::Discard, |out| out.put(&id), |this| this.discard(key));
     }
 
     #[cold]
     pub(super) fn record_finish(&mut self, id: StreamId, ending: &Ending, trailer: &Strings) {
-        self.recorded(|this, recorder| {
-            recorder.step(Op::Finish, |out| {
-                out.put(&id);
-                out.put(ending);
-                out.put(trailer);
-            });
-            this.finish(id, ending, trailer);
-        });
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(ending);
+            out.put(trailer);
+        };
+        self.record_step(Op::Finish, step, |this| this.finish(id, ending, trailer));
     }
 
     #[cold]
     pub(super) fn record_cancel(&mut self, id: StreamId, why: &Exception) {
-        self.recorded(|this, recorder| {
-            recorder.step(Op::Cancel, |out| {
-                out.put(&id);
-                out.put(why);
-            });
-            this.cancel(id, why);
-        });
+        let step = |out: &mut Writer<'_>| {
+            out.put(&id);
+            out.put(why);
+        };
+        self.record_step(Op::Cancel, step, |this| this.cancel(id, why));
     }
 
     #[cold]
     pub(super) fn record_abort(&mut self, now: Instant, why: &Exception) {
-        self.recorded(|this, recorder| {
-            recorder.step(Op::Abort, |out| {
-                out.time(now);
-                out.put(why);
-            });
-            this.abort(now, why);
-        });
+        let step = |out: &mut Writer<'_>| {
+            out.time(now);
+            out.put(why);
+        };
+        self.record_step(Op::Abort, step, |this| this.abort(now, why));
     }
 
     fn id_of(&self, key: Key) -> StreamId {
