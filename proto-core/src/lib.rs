@@ -1,6 +1,7 @@
 //! CloudWeGo Kitex's RPC protocols as pure state machines: bytes and time in, bytes and events out.
 //!
-//! Nothing here reads a socket, a clock or a random source, spawns a thread or knows an async runtime.
+//! Nothing here reads a socket, a clock or a random source, spawns a thread or knows an async runtime. [`Machine`] is what
+//! that leaves: the verbs of every connection, and the loop that drives one. [`Connection`] is the way in.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -29,6 +30,7 @@ mod config;
 mod error;
 mod exception;
 mod go_duration;
+mod machine;
 mod metainfo;
 mod pingpong;
 #[cfg(not(kitewire_planted))]
@@ -44,6 +46,7 @@ pub use connection::{Connection, Event};
 pub use error::{CloseReason, DecodeError, DecodeErrorKind, Disconnect, EncodeError};
 pub use exception::{ApplicationException, ExceptionType};
 pub use go_duration::GoDuration;
+pub use machine::Machine;
 pub use metainfo::MetaInfo;
 pub use pingpong::{
     Answer, CallError, CallHeader, CallId, CancelReason, ClientConnection, ClientEvent, Demand, EncodeBody, Header,

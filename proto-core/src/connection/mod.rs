@@ -4,19 +4,8 @@
 //! first bytes what its peer speaks; a client's is made for one protocol. From then on both are driven the same way, and
 //! so are their calls: a ping-pong call is a stream with one message each way.
 //!
-//! # The loop
-//!
-//! For each connection its owner keeps a [`BytesMut`] that it reads into and a [`Transmit`] that it writes from. After
-//! whatever has happened (bytes came, the socket took some, time passed, the application did something):
-//!
-//! 1. [`handle_timeout`](Connection::handle_timeout), if [`poll_timeout`](Connection::poll_timeout) has come;
-//! 2. [`receive`](Connection::receive), if there are new bytes, or if [`read_demand`](Connection::read_demand) says
-//!    [`Demand::Receive`];
-//! 3. [`poll_event`](Connection::poll_event) until there is none;
-//! 4. [`poll_transmit`](Connection::poll_transmit) and write, until it gives `false` or the socket takes no more;
-//! 5. when [`is_drained`](Connection::is_drained), close the socket, as [`lingers`](Connection::lingers) says; else wait
-//!    until the socket can be read (if [`read_demand`](Connection::read_demand) says [`Demand::Read`]), until it can be
-//!    written (if something is left in the [`Transmit`]), or until [`poll_timeout`](Connection::poll_timeout).
+//! Both sides are driven as every [`Machine`](crate::Machine) is, whose documentation has the loop. When a connection is
+//! drained, [`lingers`](Connection::lingers) says how to close the socket.
 //!
 //! # Calls
 //!
@@ -163,6 +152,19 @@ enum Inner {
     Http1(Box<http1::Connection>),
 }
 
+/// Calls a verb that all engines have.
+macro_rules! each {
+    ($inner:expr, $verb:ident($($argument:expr),*)) => {
+        match $inner {
+            Inner::PingPong(connection) => connection.$verb($($argument),*),
+            Inner::PingPongClient(client) => client.connection.$verb($($argument),*),
+            Inner::Grpc(connection) => connection.$verb($($argument),*),
+            Inner::TtHeader(connection) => connection.$verb($($argument),*),
+            Inner::Http1(connection) => connection.$verb($($argument),*),
+        }
+    };
+}
+
 struct Undecided {
     services: Arc<Services>,
     config: Arc<Config>,
@@ -229,60 +231,30 @@ impl Connection {
         if self.undecided.is_some() && self.read_demand() != Demand::Stop {
             self.recognise(now, input);
         }
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.receive(now, input),
-            Inner::PingPongClient(client) => client.connection.receive(now, input),
-            Inner::Grpc(connection) => connection.receive(now, input),
-            Inner::TtHeader(connection) => connection.receive(now, input),
-            Inner::Http1(connection) => connection.receive(now, input),
-        }
+        each!(&mut self.inner, receive(now, input));
     }
 
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
     pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.handle_disconnect(now, why),
-            Inner::PingPongClient(client) => client.connection.handle_disconnect(why),
-            Inner::Grpc(connection) => connection.handle_disconnect(now, why),
-            Inner::TtHeader(connection) => connection.handle_disconnect(now, why),
-            Inner::Http1(connection) => connection.handle_disconnect(now, why),
-        }
+        each!(&mut self.inner, handle_disconnect(now, why));
     }
 
     /// What to do with the reading side of the socket now.
     #[must_use]
     pub fn read_demand(&self) -> Demand {
-        match &self.inner {
-            Inner::PingPong(connection) => connection.read_demand(),
-            Inner::PingPongClient(client) => client.connection.read_demand(),
-            Inner::Grpc(connection) => connection.read_demand(),
-            Inner::TtHeader(connection) => connection.read_demand(),
-            Inner::Http1(connection) => connection.read_demand(),
-        }
+        each!(&self.inner, read_demand())
     }
 
     /// Moves what there is to send to `out`. Returns whether `out` holds anything to write; never after the socket has
     /// failed, whatever is left in `out` then.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.poll_transmit(now, out),
-            Inner::PingPongClient(client) => client.connection.poll_transmit(now, out),
-            Inner::Grpc(connection) => connection.poll_transmit(now, out),
-            Inner::TtHeader(connection) => connection.poll_transmit(now, out),
-            Inner::Http1(connection) => connection.poll_transmit(now, out),
-        }
+        each!(&mut self.inner, poll_transmit(now, out))
     }
 
     /// When [`Self::handle_timeout`] wants to be called, and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        match &self.inner {
-            Inner::PingPong(connection) => connection.poll_timeout(),
-            Inner::PingPongClient(client) => client.connection.poll_timeout(),
-            Inner::Grpc(connection) => connection.poll_timeout(),
-            Inner::TtHeader(connection) => connection.poll_timeout(),
-            Inner::Http1(connection) => connection.poll_timeout(),
-        }
+        each!(&self.inner, poll_timeout())
     }
 
     /// Does what is due at `now`. Calling early or more often changes nothing. `input` is the buffer that
@@ -321,25 +293,13 @@ impl Connection {
         if let Some(undecided) = &mut self.undecided {
             undecided.stop = Some(how);
         }
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.shutdown(now, how),
-            Inner::PingPongClient(client) => client.connection.shutdown(how),
-            Inner::Grpc(connection) => connection.shutdown(now, how),
-            Inner::TtHeader(connection) => connection.shutdown(now, how),
-            Inner::Http1(connection) => connection.shutdown(now, how),
-        }
+        each!(&mut self.inner, shutdown(now, how));
     }
 
     /// Whether everything is over and sent, so that the socket can be closed.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        match &self.inner {
-            Inner::PingPong(connection) => connection.is_drained(),
-            Inner::PingPongClient(client) => client.connection.is_drained(),
-            Inner::Grpc(connection) => connection.is_drained(),
-            Inner::TtHeader(connection) => connection.is_drained(),
-            Inner::Http1(connection) => connection.is_drained(),
-        }
+        each!(&self.inner, is_drained())
     }
 
     /// Why the connection is over, once [`Event::Closed`] was told.
@@ -388,36 +348,20 @@ impl Connection {
 
     /// Gives back memory that an idle connection does not need.
     pub fn release_memory(&mut self) {
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.release_memory(),
-            Inner::PingPongClient(client) => client.connection.release_memory(),
-            Inner::Grpc(connection) => connection.release_memory(),
-            Inner::TtHeader(connection) => connection.release_memory(),
-            Inner::Http1(connection) => connection.release_memory(),
-        }
+        each!(&mut self.inner, release_memory());
     }
 
     /// Records everything that is put into the connection from now on, so that it can be [replayed](crate::record). To be
     /// called first of all.
     pub fn record(&mut self, recorder: Recorder) {
-        match &mut self.inner {
-            Inner::PingPong(connection) => connection.record(recorder),
-            Inner::PingPongClient(client) => client.connection.record(recorder),
-            Inner::Grpc(connection) => connection.record(recorder),
-            Inner::TtHeader(connection) => connection.record(recorder),
-            Inner::Http1(connection) => connection.record(recorder),
-        }
+        each!(&mut self.inner, record(recorder));
     }
 
     /// The recorder, to take from it what it has. There is none as long as a server's peer has not told what it speaks.
     pub fn recorder(&mut self) -> Option<&mut Recorder> {
         match &mut self.inner {
             Inner::PingPong(_) if self.undecided.is_some() => None,
-            Inner::PingPong(connection) => connection.recorder(),
-            Inner::PingPongClient(client) => client.connection.recorder(),
-            Inner::Grpc(connection) => connection.recorder(),
-            Inner::TtHeader(connection) => connection.recorder(),
-            Inner::Http1(connection) => connection.recorder(),
+            inner => each!(inner, recorder()),
         }
     }
 

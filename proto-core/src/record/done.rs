@@ -52,6 +52,11 @@ impl Done {
             Err(_) => Self::Refused,
         }
     }
+
+    /// What became of something done with a half of a call, if that was there.
+    pub(super) fn with<H, U, E: Failure>(half: Result<H, U>, act: impl FnOnce(H) -> Result<(), E>) -> Self {
+        half.map_or(Self::Refused, |half| Self::of(&act(half)))
+    }
 }
 
 /// Why a verb did nothing.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::codec::{Reader, Value, Writer};
 use super::digest::Digest;
 use super::error::{RecordingError, RecordingErrorKind};
+use crate::{grpc, ttstream};
 
 /// What a recording is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +159,28 @@ impl Pulled {
             Self::Empty => Digest::of(b"e"),
             Self::End => Digest::of(b"z"),
             Self::Failed => Digest::of(b"f"),
+        }
+    }
+}
+
+impl From<grpc::Pull<'_>> for Pulled {
+    fn from(pull: grpc::Pull<'_>) -> Self {
+        match pull {
+            grpc::Pull::Message(message) => Self::Message(Digest::of(message.bytes())),
+            grpc::Pull::Empty => Self::Empty,
+            grpc::Pull::End => Self::End,
+            grpc::Pull::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<ttstream::Pull<'_>> for Pulled {
+    fn from(pull: ttstream::Pull<'_>) -> Self {
+        match pull {
+            ttstream::Pull::Message(message) => Self::Message(Digest::of(message.bytes())),
+            ttstream::Pull::Empty => Self::Empty,
+            ttstream::Pull::End => Self::End,
+            ttstream::Pull::Failed => Self::Failed,
         }
     }
 }

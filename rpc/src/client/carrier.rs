@@ -8,8 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
-use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Transmit};
+use kitewire_proto::{Demand, Disconnect, Instant, Machine, Transmit};
 use kitewire_runtime::{Io, IoSlice, Timer};
 
 use super::connector::Connector;
@@ -25,7 +24,9 @@ pub(crate) trait Carrier: Send + Sync + 'static {
     /// What all connections of a client have in common.
     type Config: Send + Sync;
     /// What is behind the lock.
-    type State: Machine;
+    type State;
+    /// The connection.
+    type Machine: Machine;
 
     fn new(config: &Arc<Self::Config>, now: Instant) -> Self;
 
@@ -34,14 +35,13 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     fn lock(&self) -> MutexGuard<'_, Self::State>;
 
+    fn machine(state: &mut Self::State) -> &mut Self::Machine;
+
     /// Whether a caller has woken the driver since its last turn.
     fn is_told(&self) -> bool;
 
     /// The driver begins a turn. `task` is where to reach it from now on, where that has changed.
     fn begin_turn(&self, task: Option<&Waker>);
-
-    /// The driver has asked for all that there is to send.
-    fn asked(state: &mut Self::State);
 
     /// The socket has failed, and said this.
     fn blame(state: &mut Self::State, cause: SharedError);
@@ -66,18 +66,6 @@ pub(crate) trait Carrier: Send + Sync + 'static {
 
     /// How much the connection has to do and to hold.
     fn load(&self) -> Load;
-}
-
-/// The verbs of a sans-IO connection that its driver needs.
-pub(crate) trait Machine {
-    fn receive(&mut self, now: Instant, input: &mut BytesMut);
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
-    fn handle_timeout(&mut self, now: Instant);
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
-    fn poll_timeout(&self) -> Option<Deadline>;
-    fn read_demand(&self) -> Demand;
-    fn is_drained(&self) -> bool;
-    fn release_memory(&mut self);
 }
 
 /// Whether new calls should go elsewhere.
@@ -149,20 +137,23 @@ impl<C: Carrier> Driver<C> {
         self.write(now, cx);
         self.input.rest();
         let mut state = self.carrier.lock();
-        if state.is_drained() {
+        let machine = C::machine(&mut state);
+        if machine.is_drained() {
             return Poll::Ready(());
         }
         if self.alarm.is_quiet(now) {
-            state.release_memory();
+            machine.release_memory();
             self.out.release();
             self.wake.release_memory();
         }
-        let due = state.poll_timeout().map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
+        let due = machine
+            .poll_timeout()
+            .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         // Writing can end a pause, and then nobody else would say that there is something to read.
         let goes_on = match read {
             Read::Progress => true,
             Read::Waiting => false,
-            Read::Paused => matches!(state.read_demand(), Demand::Read | Demand::Receive),
+            Read::Paused => matches!(machine.read_demand(), Demand::Read | Demand::Receive),
         };
         drop(state);
         if goes_on || !self.wake.is_empty() {
@@ -184,7 +175,7 @@ impl<C: Carrier> Driver<C> {
         }
         let mut state = carrier.lock();
         if self.alarm.has_gone_off(now) {
-            state.handle_timeout(now);
+            C::machine(&mut state).handle_timeout(now, &mut self.input.bytes);
         }
         self.deliver(state);
     }
@@ -193,10 +184,10 @@ impl<C: Carrier> Driver<C> {
     fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> Read {
         let carrier = Arc::clone(&self.carrier);
         let mut state = carrier.lock();
-        match state.read_demand() {
+        match C::machine(&mut state).read_demand() {
             Demand::Read => {}
             Demand::Receive => {
-                state.receive(now, &mut self.input.bytes);
+                C::machine(&mut state).receive(now, &mut self.input.bytes);
                 self.deliver(state);
                 return Read::Progress;
             }
@@ -212,12 +203,12 @@ impl<C: Carrier> Driver<C> {
         match read {
             Poll::Ready(Ok(1..)) => {
                 self.alarm.touch(now);
-                state.receive(now, &mut self.input.bytes);
+                C::machine(&mut state).receive(now, &mut self.input.bytes);
             }
-            Poll::Ready(Ok(_)) => state.handle_disconnect(now, Disconnect::ReadEnd),
+            Poll::Ready(Ok(_)) => C::machine(&mut state).handle_disconnect(now, Disconnect::ReadEnd),
             Poll::Ready(Err(error)) => {
                 C::blame(&mut state, error.into());
-                state.handle_disconnect(now, Disconnect::ReadFailed);
+                C::machine(&mut state).handle_disconnect(now, Disconnect::ReadFailed);
             }
             Poll::Pending => {}
         }
@@ -229,8 +220,7 @@ impl<C: Carrier> Driver<C> {
         let carrier = Arc::clone(&self.carrier);
         loop {
             let mut state = carrier.lock();
-            let any = state.poll_transmit(now, &mut self.out);
-            C::asked(&mut state);
+            let any = C::machine(&mut state).poll_transmit(now, &mut self.out);
             self.deliver(state);
             if !any {
                 return;
@@ -246,7 +236,7 @@ impl<C: Carrier> Driver<C> {
                     if let Err(error) = result {
                         C::blame(&mut state, error.into());
                     }
-                    state.handle_disconnect(now, Disconnect::WriteFailed);
+                    C::machine(&mut state).handle_disconnect(now, Disconnect::WriteFailed);
                     return self.deliver(state);
                 }
             }

@@ -103,11 +103,11 @@ impl Exchange {
             }
             match self.input.poll_read(&mut *self.io, cx) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(0)) => self.connection.handle_disconnect(Disconnect::ReadEnd),
+                Poll::Ready(Ok(0)) => self.connection.handle_disconnect(now, Disconnect::ReadEnd),
                 Poll::Ready(Ok(_)) => self.connection.receive(now, &mut self.input.bytes),
                 Poll::Ready(Err(error)) => {
                     self.cause.get_or_insert(error.into());
-                    self.connection.handle_disconnect(Disconnect::ReadFailed);
+                    self.connection.handle_disconnect(now, Disconnect::ReadFailed);
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Exchange {
                         self.cause.get_or_insert(error.into());
                     }
                     self.out = Transmit::new();
-                    return self.connection.handle_disconnect(Disconnect::WriteFailed);
+                    return self.connection.handle_disconnect(now, Disconnect::WriteFailed);
                 }
             }
         }

@@ -141,7 +141,7 @@ impl Loop {
         }
         self.client.receive(now, &mut self.answers);
         if self.serving.connection.is_drained() {
-            self.client.handle_disconnect(Disconnect::ReadEnd);
+            self.client.handle_disconnect(now, Disconnect::ReadEnd);
         }
         if self.kind == RequestKind::Oneway && self.serving.connection.open_calls() == 0 {
             return Poll::Ready(Ok(None));

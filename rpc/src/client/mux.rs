@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use kitewire_proto::{
-    Answer, CallError, CallId, ClientConfig, ClientConnection, ClientEvent, CloseReason, Deadline, Demand, Disconnect,
-    Instant, OpenError, Request, RequestKind, Shutdown, Transmit,
+    Answer, CallError, CallId, ClientConfig, ClientConnection, ClientEvent, CloseReason, Demand, Disconnect, Instant,
+    OpenError, Request, RequestKind, Shutdown,
 };
 
-use super::carrier::{Carrier, Leave, Machine};
+use super::carrier::{Carrier, Leave};
 use crate::error::SharedError;
 use crate::hash::CallIdHasher;
 use crate::server::Load;
@@ -124,6 +123,7 @@ impl MuxConnection {
 impl Carrier for MuxConnection {
     type Config = ClientConfig;
     type State = State;
+    type Machine = ClientConnection;
 
     fn new(config: &Arc<ClientConfig>, now: Instant) -> Self {
         Self {
@@ -141,10 +141,14 @@ impl Carrier for MuxConnection {
         self.state.lock().unwrap_or_else(|poisoned| {
             // Somebody's encoder panicked inside a message. What follows it would be read as its rest.
             let mut state = poisoned.into_inner();
-            state.connection.shutdown(Shutdown::Immediate);
+            state.connection.shutdown(Instant::ZERO, Shutdown::Immediate);
             state.tell_driver();
             state
         })
+    }
+
+    fn machine(state: &mut State) -> &mut ClientConnection {
+        &mut state.connection
     }
 
     fn is_told(&self) -> bool {
@@ -158,8 +162,6 @@ impl Carrier for MuxConnection {
         }
         state.told = Told::No;
     }
-
-    fn asked(_state: &mut State) {}
 
     fn blame(state: &mut State, cause: SharedError) {
         state.cause.get_or_insert(cause);
@@ -188,17 +190,18 @@ impl Carrier for MuxConnection {
         leave
     }
 
-    fn abandon(&self, _now: Instant) {
+    fn abandon(&self, now: Instant) {
         let mut state = self.lock();
         // Changes nothing where the connection has already ended.
-        state.connection.handle_disconnect(Disconnect::ReadFailed);
+        state.connection.handle_disconnect(now, Disconnect::ReadFailed);
         state.driver = None;
     }
 
     /// What is queued may still be sent for a while: oneway calls have nobody who waits for that.
     fn retire(&self, now: Instant) {
         let mut state = self.lock();
-        state.connection.shutdown(Shutdown::Graceful { until: now + FAREWELL });
+        let until = now + FAREWELL;
+        state.connection.shutdown(now, Shutdown::Graceful { until });
         state.tell_driver();
     }
 
@@ -224,40 +227,6 @@ impl State {
                 driver.wake_by_ref();
             }
         }
-    }
-}
-
-impl Machine for State {
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.receive(now, input);
-    }
-
-    fn handle_disconnect(&mut self, _now: Instant, why: Disconnect) {
-        self.connection.handle_disconnect(why);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        self.connection.poll_transmit(now, out)
-    }
-
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.connection.poll_timeout()
-    }
-
-    fn read_demand(&self) -> Demand {
-        self.connection.read_demand()
-    }
-
-    fn is_drained(&self) -> bool {
-        self.connection.is_drained()
-    }
-
-    fn release_memory(&mut self) {
-        self.connection.release_memory();
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 
 use bytes::BytesMut;
 use kitewire_proto::grpc::{self, Connection};
-use kitewire_proto::{Demand, Instant, Transmit};
+use kitewire_proto::{Demand, Instant, Machine, Transmit};
 use kitewire_runtime::IoSlice;
 
 use crate::server::{Budget, Engine, Link, Shared, StreamServing};
@@ -138,7 +138,7 @@ impl Ends {
         self.serve(now, cx);
         self.handlers
             .retain_mut(|handler| Pin::new(handler).poll(cx).is_pending());
-        while self.serving.poll_transmit(now, &mut self.out) {
+        while self.serving.machine().poll_transmit(now, &mut self.out) {
             hand_over(&mut self.out, &mut self.answers);
             moved = true;
         }
@@ -154,9 +154,7 @@ impl Ends {
         loop {
             let mut state = client.lock();
             state.connection.handle_timeout(now);
-            let any = state.connection.poll_transmit(now, &mut self.out);
-            Hub::asked(&mut state);
-            if !any {
+            if !state.poll_transmit(now, &mut self.out) {
                 return moved;
             }
             hand_over(&mut self.out, &mut self.requests);
@@ -173,14 +171,14 @@ impl Ends {
             }
         };
         let mut budget = Budget::new();
-        self.serving.handle_timeout(now, &mut self.requests);
-        self.serving.receive(now, &mut self.requests);
+        self.serving.machine().handle_timeout(now, &mut self.requests);
+        self.serving.machine().receive(now, &mut self.requests);
         loop {
             self.serving.handle_events(now, cx, &mut budget, Some(&spawn));
-            if self.serving.read_demand() != Demand::Receive {
+            if self.serving.machine().read_demand() != Demand::Receive {
                 break;
             }
-            self.serving.receive(now, &mut self.requests);
+            self.serving.machine().receive(now, &mut self.requests);
         }
         self.handlers.append(&mut begun.into_inner().unwrap_or_default());
     }

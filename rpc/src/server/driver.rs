@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kitewire_proto::wire::Protocol;
 use kitewire_proto::wire::detect::{Detection, detect};
-use kitewire_proto::{Demand, Disconnect, Instant, ServerConnection, Shutdown, Transmit};
+use kitewire_proto::{Demand, Disconnect, Instant, Machine, ServerConnection, Shutdown, Transmit};
 use kitewire_runtime::{Io, IoSlice, Runtime};
 
 use super::engine::{Budget, Engine};
@@ -152,7 +152,7 @@ impl<R: Runtime> Line<R> {
             engine.collect(now);
         }
         if self.alarm.has_gone_off(now) {
-            engine.handle_timeout(now, &mut self.input.bytes);
+            engine.machine().handle_timeout(now, &mut self.input.bytes);
             if self.alarm.is_quiet(now) {
                 engine.release_memory();
                 self.out.release();
@@ -165,8 +165,9 @@ impl<R: Runtime> Line<R> {
             Exchanged::Other(other) => return Turn::Other(other),
         };
         self.link.set_load(engine.load());
+        let drained = engine.machine().is_drained();
         // Where there is more to do, its end may still have to be told.
-        if engine.is_drained() && !(more && engine.closed().is_none()) {
+        if drained && !(more && engine.closed().is_none()) {
             return Turn::Over(self.end(engine, now, cx));
         }
         if more || engine.has_more() {
@@ -178,6 +179,7 @@ impl<R: Runtime> Line<R> {
         }
         self.input.rest();
         let due = engine
+            .machine()
             .poll_timeout()
             .map_or(Instant::FAR_FUTURE, |deadline| deadline.at);
         self.alarm.arm(due, cx);
@@ -187,8 +189,8 @@ impl<R: Runtime> Line<R> {
     fn obey_server<E: Engine>(&self, engine: &mut E, now: Instant) {
         match self.link.server().stop_state() {
             Stop::Serving => {}
-            Stop::Graceful(until) => engine.shutdown(now, Shutdown::Graceful { until }),
-            Stop::AtOnce => engine.shutdown(now, Shutdown::Immediate),
+            Stop::Graceful(until) => engine.machine().shutdown(now, Shutdown::Graceful { until }),
+            Stop::AtOnce => engine.machine().shutdown(now, Shutdown::Immediate),
         }
     }
 
@@ -199,11 +201,11 @@ impl<R: Runtime> Line<R> {
             let runtime = &self.runtime;
             let spawn = |work: E::Background| runtime.spawn(work);
             engine.handle_events(now, cx, &mut budget, Some(&spawn));
-            let demand = engine.read_demand();
+            let demand = engine.machine().read_demand();
             let spent = budget.is_spent();
             match demand {
                 Demand::Receive if !spent => {
-                    engine.receive(now, &mut self.input.bytes);
+                    engine.machine().receive(now, &mut self.input.bytes);
                     continue;
                 }
                 Demand::Read if !spent => match self.read(engine, now, cx, &mut budget) {
@@ -219,8 +221,8 @@ impl<R: Runtime> Line<R> {
                 return Exchanged::Part;
             }
             // Room for output ends a pause. The connection can end with its last byte, or where there is none to send.
-            let resumed = demand == Demand::Pause && engine.read_demand() != Demand::Pause;
-            let ended = engine.is_drained() && engine.closed().is_none();
+            let resumed = demand == Demand::Pause && engine.machine().read_demand() != Demand::Pause;
+            let ended = engine.closed().is_none() && engine.machine().is_drained();
             if !ended && !(wrote && (resumed || told)) {
                 return Exchanged::All;
             }
@@ -230,7 +232,7 @@ impl<R: Runtime> Line<R> {
     fn read<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>, budget: &mut Budget) -> Read {
         match self.input.poll_read(&mut self.io, cx) {
             Poll::Pending => return Read::Waiting,
-            Poll::Ready(Ok(0)) => engine.handle_disconnect(now, Disconnect::ReadEnd),
+            Poll::Ready(Ok(0)) => engine.machine().handle_disconnect(now, Disconnect::ReadEnd),
             Poll::Ready(Ok(read)) => {
                 self.alarm.touch(now);
                 budget.spend_bytes(read);
@@ -239,11 +241,11 @@ impl<R: Runtime> Line<R> {
                 {
                     return Read::Other(other);
                 }
-                engine.receive(now, &mut self.input.bytes);
+                engine.machine().receive(now, &mut self.input.bytes);
             }
             Poll::Ready(Err(error)) => {
                 self.link.notice_failure(&error);
-                engine.handle_disconnect(now, Disconnect::ReadFailed);
+                engine.machine().handle_disconnect(now, Disconnect::ReadFailed);
             }
         }
         Read::Progress
@@ -285,13 +287,13 @@ impl<R: Runtime> Line<R> {
             engine.adopt(task);
         }
         self.obey_server(engine, now);
-        engine.receive(now, &mut self.input.bytes);
+        engine.machine().receive(now, &mut self.input.bytes);
     }
 
     /// Writes what there is. Returns whether the socket took any of it, or failed.
     fn write<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>) -> bool {
         let mut wrote = false;
-        while engine.poll_transmit(now, &mut self.out) {
+        while engine.machine().poll_transmit(now, &mut self.out) {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let used = self.out.slices(&mut slices);
             match self.io.poll_write(cx, &slices[..used]) {
@@ -305,7 +307,7 @@ impl<R: Runtime> Line<R> {
                         self.link.notice_failure(&error);
                     }
                     self.out = Transmit::new();
-                    engine.handle_disconnect(now, Disconnect::WriteFailed);
+                    engine.machine().handle_disconnect(now, Disconnect::WriteFailed);
                     return true;
                 }
             }

@@ -1,25 +1,21 @@
 //! What the driver asks of a protocol: a sans-IO connection and the handlers of what comes in over it.
 
 use std::future::Future;
+use std::ops::DerefMut;
 use std::task::{Context, Waker};
 
-use bytes::BytesMut;
 use kitewire_proto::record::Recorder;
-use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
+use kitewire_proto::{CloseReason, Instant, Machine};
 
-/// A connection with its handlers. The first block of verbs is the connection's own, the second concerns handlers.
+/// A connection with its handlers.
 pub(crate) trait Engine {
     /// A handler on its way through a task of its own.
     type Background: Future<Output = ()> + Send + 'static;
 
-    fn receive(&mut self, now: Instant, input: &mut BytesMut);
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
-    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut);
-    fn shutdown(&mut self, now: Instant, how: Shutdown);
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
-    fn poll_timeout(&self) -> Option<Deadline>;
-    fn read_demand(&self) -> Demand;
-    fn is_drained(&self) -> bool;
+    type Machine: Machine;
+
+    /// The connection, which nobody else reaches in the meantime.
+    fn machine(&mut self) -> impl DerefMut<Target = Self::Machine>;
 
     /// Records the connection, on which nothing has happened.
     fn record(&mut self, recorder: Recorder);

@@ -3,16 +3,13 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::BuildHasherDefault;
+use std::ops::DerefMut;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use kitewire_proto::record::Recorder;
-use kitewire_proto::{
-    CallId, CloseReason, Deadline, Demand, Disconnect, Instant, Reply, ReplyOutcome, ServerConnection, ServerEvent,
-    Shutdown, Transmit,
-};
+use kitewire_proto::{CallId, CloseReason, Instant, Reply, ReplyOutcome, ServerConnection, ServerEvent};
 
 use super::engine::{Budget, Engine, Load, Spawn};
 use super::link::{Done, Link};
@@ -130,30 +127,11 @@ impl Serving {
 
 impl Engine for Serving {
     type Background = Background;
+    type Machine = ServerConnection;
 
     #[inline]
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.receive(now, input);
-    }
-
-    #[inline]
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.connection.handle_disconnect(now, why);
-    }
-
-    #[inline]
-    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.handle_timeout(now, input);
-    }
-
-    #[inline]
-    fn shutdown(&mut self, now: Instant, how: Shutdown) {
-        self.connection.shutdown(now, how);
-    }
-
-    #[inline]
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        self.connection.poll_transmit(now, out)
+    fn machine(&mut self) -> impl DerefMut<Target = ServerConnection> {
+        &mut self.connection
     }
 
     fn record(&mut self, recorder: Recorder) {
@@ -162,21 +140,6 @@ impl Engine for Serving {
 
     fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
         self.connection.recorder().map(take).unwrap_or_default()
-    }
-
-    #[inline]
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.connection.poll_timeout()
-    }
-
-    #[inline]
-    fn read_demand(&self) -> Demand {
-        self.connection.read_demand()
-    }
-
-    #[inline]
-    fn is_drained(&self) -> bool {
-        self.connection.is_drained()
     }
 
     fn collect(&mut self, now: Instant) {

@@ -55,7 +55,7 @@ pub(crate) struct State {
     /// The driver's task, as long as there is one.
     task: Option<Waker>,
     /// There may be something to send that the driver has not asked for.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// What the socket said when it failed.
     cause: Option<SharedError>,
 }
@@ -130,11 +130,6 @@ impl Hub {
     pub(crate) fn begin_turn(&self) {
         let _state = self.lock();
         self.driver.store(AWAKE, Ordering::Release);
-    }
-
-    /// The driver has asked for everything there was to send: what comes now is new.
-    pub(crate) fn asked(state: &mut State) {
-        state.fresh = false;
     }
 
     /// The driver goes to sleep. It is woken at once if there is something to send that it has not asked for.
@@ -354,12 +349,6 @@ impl State {
     #[inline]
     pub(crate) fn notify(&mut self, event: &Event, wake: &mut Vec<Waker>) {
         self.watches.notify(&self.connection, event, wake);
-    }
-
-    /// Gives back what an idle connection does not need.
-    pub(crate) fn release_memory(&mut self) {
-        self.watches.release_memory();
-        self.connection.release_memory();
     }
 
     /// The socket has failed, and said this.

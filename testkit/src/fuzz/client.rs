@@ -205,7 +205,7 @@ impl Chaos {
         match self.connection.read_demand() {
             Demand::Read if rest.is_empty() => {
                 if self.choices.below(3) == 0 {
-                    self.connection.handle_disconnect(Disconnect::ReadEnd);
+                    self.connection.handle_disconnect(self.now, Disconnect::ReadEnd);
                 }
             }
             Demand::Read => {
@@ -285,10 +285,10 @@ impl Chaos {
     fn stop_sometimes(&mut self) {
         let until = self.now + Duration::from_secs(3);
         match self.choices.below(60) {
-            0 => self.connection.shutdown(Shutdown::Graceful { until }),
-            1 => self.connection.shutdown(Shutdown::Immediate),
-            2 => self.connection.handle_disconnect(Disconnect::WriteFailed),
-            3 => self.connection.handle_disconnect(Disconnect::ReadEnd),
+            0 => self.connection.shutdown(self.now, Shutdown::Graceful { until }),
+            1 => self.connection.shutdown(self.now, Shutdown::Immediate),
+            2 => self.connection.handle_disconnect(self.now, Disconnect::WriteFailed),
+            3 => self.connection.handle_disconnect(self.now, Disconnect::ReadEnd),
             4 => self.connection.release_memory(),
             _ => {}
         }
@@ -329,9 +329,12 @@ impl Chaos {
 
     /// Ends the connection: nothing is left.
     fn finish(&mut self) {
-        self.connection.shutdown(Shutdown::Graceful {
-            until: self.now + Duration::from_secs(1),
-        });
+        self.connection.shutdown(
+            self.now,
+            Shutdown::Graceful {
+                until: self.now + Duration::from_secs(1),
+            },
+        );
         for _ in 0..100 {
             self.check();
             while let Some(id) = self.answered.pop() {

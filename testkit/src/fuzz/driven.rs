@@ -4,23 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use kitewire_proto::{Connection, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit, grpc, http2, ttstream};
+use kitewire_proto::{Demand, Disconnect, Instant, Machine, Shutdown, Transmit};
 
 use super::choices::Choices;
-
-/// The verbs that all connections have in common.
-pub(super) trait Machine: fmt::Debug {
-    fn receive(&mut self, now: Instant, input: &mut BytesMut);
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect);
-    fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut);
-    fn poll_timeout(&self) -> Option<Deadline>;
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool;
-    fn read_demand(&self) -> Demand;
-    fn shutdown(&mut self, now: Instant, how: Shutdown);
-    fn release_memory(&mut self);
-    fn is_drained(&self) -> bool;
-    fn usage(&self) -> usize;
-}
 
 /// Who reads what a connection sends, and knows what may not stand in it.
 pub(super) trait Reader {
@@ -61,7 +47,7 @@ pub(super) enum Turn {
     Taken,
 }
 
-impl<C: Machine, R: Reader> Driven<C, R> {
+impl<C: Machine + fmt::Debug, R: Reader> Driven<C, R> {
     pub(super) fn new(connection: C, reader: R, seed: u64, odds: Odds) -> Self {
         Self {
             connection,
@@ -188,60 +174,6 @@ impl<C: Machine, R: Reader> Driven<C, R> {
             "{usage} bytes that nobody will get: {connection:?}"
         );
     }
-}
-
-macro_rules! machine {
-    ($($connection:ty: |$this:ident, $now:ident, $input:pat_param| $timeout:expr;)*) => {$(
-        impl Machine for $connection {
-            fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-                self.receive(now, input);
-            }
-
-            fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-                self.handle_disconnect(now, why);
-            }
-
-            fn handle_timeout(&mut self, now: Instant, input: &mut BytesMut) {
-                let ($this, $now, $input) = (self, now, input);
-                $timeout;
-            }
-
-            fn poll_timeout(&self) -> Option<Deadline> {
-                self.poll_timeout()
-            }
-
-            fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-                self.poll_transmit(now, out)
-            }
-
-            fn read_demand(&self) -> Demand {
-                self.read_demand()
-            }
-
-            fn shutdown(&mut self, now: Instant, how: Shutdown) {
-                self.shutdown(now, how);
-            }
-
-            fn release_memory(&mut self) {
-                self.release_memory();
-            }
-
-            fn is_drained(&self) -> bool {
-                self.is_drained()
-            }
-
-            fn usage(&self) -> usize {
-                self.usage()
-            }
-        }
-    )*};
-}
-
-machine! {
-    http2::Connection: |connection, now, _| connection.handle_timeout(now);
-    grpc::Connection: |connection, now, _| connection.handle_timeout(now);
-    ttstream::Connection: |connection, now, _| connection.handle_timeout(now);
-    Connection: |connection, now, input| connection.handle_timeout(now, input);
 }
 
 /// Any bytes may be sent.

@@ -9,9 +9,9 @@ use crate::time::{Deadline, Instant, TimerKind};
 
 impl ClientConnection {
     /// Tells how the socket ended. Hand everything that was read to [`Self::receive`] first.
-    pub fn handle_disconnect(&mut self, why: Disconnect) {
+    pub fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
         if self.recorder.is_some() {
-            return self.record_disconnect(Instant::ZERO, why, |this, _, why| this.handle_disconnect(why));
+            return self.record_disconnect(now, why, Self::handle_disconnect);
         }
         let reason = match why {
             Disconnect::ReadFailed | Disconnect::WriteFailed => CloseReason::SocketFailed,

@@ -66,6 +66,8 @@ struct Times {
     frame_len: usize,
     write: Option<Instant>,
     drain: Option<Instant>,
+    /// When the connection began; a recording says so.
+    start: Instant,
 }
 
 #[derive(Debug)]
@@ -105,7 +107,7 @@ pub enum ClientEvent {
 impl ClientConnection {
     /// A connection that has just been established.
     #[must_use]
-    pub fn new(config: Arc<ClientConfig>, _now: Instant) -> Self {
+    pub fn new(config: Arc<ClientConfig>, now: Instant) -> Self {
         Self {
             config,
             framer: Framer::default(),
@@ -124,6 +126,7 @@ impl ClientConnection {
                 frame_len: 0,
                 write: None,
                 drain: None,
+                start: now,
             },
             recorder: None,
         }
@@ -249,9 +252,9 @@ impl ClientConnection {
     }
 
     /// Ends the connection; see [`Shutdown`].
-    pub fn shutdown(&mut self, how: Shutdown) {
+    pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
         if self.recorder.is_some() {
-            return self.record_shutdown(Instant::ZERO, how, |this, _, how| this.shutdown(how));
+            return self.record_shutdown(now, how, Self::shutdown);
         }
         self.life.retired = true;
         match how {

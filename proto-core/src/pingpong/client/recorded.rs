@@ -4,14 +4,13 @@ use super::ClientConnection;
 use crate::pingpong::answer::Answer;
 use crate::pingpong::request::{OpenError, Request};
 use crate::pingpong::slots::CallId;
-use crate::record::{Digest, Done, Encoded, Op, Recorded, Recorder, Subject};
-use crate::time::Instant;
+use crate::record::{Digest, Encoded, Op, Recorded, Recorder, Subject, Writer};
 
 impl ClientConnection {
     /// Records this connection; see [`record`](crate::record). Call it before anything happens to the connection: what
     /// happened before is not in the recording.
     pub fn record(&mut self, mut recorder: Recorder) {
-        recorder.begin(Subject::PingPongClient, Instant::ZERO, &*self.config, None);
+        recorder.begin(Subject::PingPongClient, self.times.start, &*self.config, None);
         self.recorder = Some(Box::new(recorder));
     }
 
@@ -27,23 +26,19 @@ impl ClientConnection {
             body: &body,
             ..*request
         };
-        self.recorded(|this, recorder| {
-            let opened = this.open(&request);
-            recorder.step(Op::Open, |out| {
-                out.bytes(request.service.as_bytes());
-                out.bytes(request.method.as_bytes());
-                out.put(&request.codec);
-                out.put(&request.kind);
-                out.put(&body);
-                out.put(&request.deadline);
-                out.put(&request.timeout);
-                out.put(&request.connect_timeout);
-                out.bytes(request.caller_method.as_bytes());
-                out.put(request.meta);
-                out.put(&Done::of(&opened));
-            });
-            opened
-        })
+        let step = |out: &mut Writer<'_>| {
+            out.bytes(request.service.as_bytes());
+            out.bytes(request.method.as_bytes());
+            out.put(&request.codec);
+            out.put(&request.kind);
+            out.put(&body);
+            out.put(&request.deadline);
+            out.put(&request.timeout);
+            out.put(&request.connect_timeout);
+            out.bytes(request.caller_method.as_bytes());
+            out.put(request.meta);
+        };
+        self.record_done(Op::Open, step, |this| this.open(&request))
     }
 
     #[cold]

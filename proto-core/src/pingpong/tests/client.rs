@@ -303,7 +303,7 @@ fn the_end_of_the_connection_fails_what_runs() {
     let mut client = Client::with(multiplexed());
     let ids = [client.call(&[0]), client.call(&[0])];
     client.sent(0);
-    client.connection.handle_disconnect(Disconnect::ReadEnd);
+    client.connection.handle_disconnect(at(0), Disconnect::ReadEnd);
     let failed = |id| ClientEvent::Failed {
         id,
         error: CallError::Closed(CloseReason::PeerClosed),

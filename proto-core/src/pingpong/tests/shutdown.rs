@@ -122,7 +122,7 @@ fn an_immediate_stop_cancels_and_closes() {
     let mut client = Client::with(multiplexed());
     let id = client.call(&[0]);
     client.sent(0);
-    client.connection.shutdown(Shutdown::Graceful { until: at(100) });
+    client.connection.shutdown(at(0), Shutdown::Graceful { until: at(100) });
     client.feed(50, &ttheader(0, 1, &[], &framed(2, "echo", 1)));
     assert_eq!(client.events(), [ClientEvent::Answered { id }]);
     client.connection.take_answer(id);
@@ -139,7 +139,9 @@ fn a_client_that_stops_ends_although_nobody_takes_its_last_bytes() {
     let mut client = Client::with(multiplexed());
     client.open("tell", b"\x00", RequestKind::Oneway, None);
     assert!(client.connection.poll_transmit(at(0), &mut client.out));
-    client.connection.shutdown(Shutdown::Graceful { until: at(5000) });
+    client
+        .connection
+        .shutdown(at(0), Shutdown::Graceful { until: at(5000) });
     assert_eq!(client.events(), [], "the socket has not taken the request");
     let due = client.connection.poll_timeout().unwrap();
     assert_eq!((due.at, due.timer), (at(5000), TimerKind::Drain));
@@ -151,7 +153,9 @@ fn a_client_that_stops_ends_although_nobody_takes_its_last_bytes() {
 fn a_client_that_stops_ends_with_its_last_byte() {
     let mut client = Client::with(multiplexed());
     client.open("tell", b"\x00", RequestKind::Oneway, None);
-    client.connection.shutdown(Shutdown::Graceful { until: at(5000) });
+    client
+        .connection
+        .shutdown(at(0), Shutdown::Graceful { until: at(5000) });
     assert!(!client.sent(0).is_empty());
     assert_eq!(
         client.events(),

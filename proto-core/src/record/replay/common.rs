@@ -2,30 +2,16 @@
 
 use std::fmt;
 
-use bytes::BytesMut;
-
 use super::stage::Stage;
-use crate::buf::Transmit;
-use crate::error::Disconnect;
-use crate::pingpong::Shutdown;
+use crate::machine::Machine;
 use crate::record::digest::Digest;
 use crate::record::step::Pulled;
 use crate::record::{Op, RecordingError};
 use crate::time::Instant;
 
 /// A connection that steps are done to.
-pub(super) trait Played {
-    type Event: fmt::Debug;
-
-    fn receive(&mut self, now: Instant, input: &mut BytesMut);
-    fn disconnect(&mut self, now: Instant, why: Disconnect);
-    fn timeout(&mut self, now: Instant, input: &mut BytesMut);
-    fn transmit(&mut self, now: Instant, out: &mut Transmit);
-    fn event(&mut self) -> Option<Self::Event>;
-    fn shut_down(&mut self, now: Instant, how: Shutdown);
-    fn release_memory(&mut self);
-
-    /// Whether [`Self::timeout`] looks at the input, so that the step has it.
+pub(super) trait Played: Machine {
+    /// Whether [`handle_timeout`](Machine::handle_timeout) looks at the input, so that the step has it.
     const TIMES_OUT_INPUT: bool = false;
 
     /// What only this kind of connections can.
@@ -43,27 +29,27 @@ impl Stage<'_> {
             Op::Timeout if P::TIMES_OUT_INPUT => {
                 let now = self.take_input()?;
                 self.say(format_args!(", time is up"));
-                connection.timeout(now, &mut self.input);
+                connection.handle_timeout(now, &mut self.input);
             }
             Op::Timeout => {
                 let now = self.from.time()?;
                 self.say(format_args!("time is up"));
-                connection.timeout(now, &mut self.input);
+                connection.handle_timeout(now, &mut self.input);
             }
             Op::Disconnect => {
                 let (now, why) = (self.from.time()?, self.from.take()?);
                 self.say(format_args!("disconnect: {why:?}"));
-                connection.disconnect(now, why);
+                connection.handle_disconnect(now, why);
             }
             Op::Transmit => self.transmit(connection)?,
             Op::Event => {
-                let event = connection.event();
+                let event = connection.poll_event();
                 self.compare_event(event.as_ref().map(|event| event as &dyn fmt::Debug))?;
             }
             Op::Shutdown => {
                 let (now, how) = (self.from.time()?, self.from.take()?);
                 self.say(format_args!("shut down: {how:?}"));
-                connection.shut_down(now, how);
+                connection.shutdown(now, how);
             }
             Op::ReleaseMemory => {
                 self.say(format_args!("release memory"));
@@ -105,7 +91,7 @@ impl Stage<'_> {
         if left < held {
             self.note_difference(|| (format!("{held} unsent bytes"), left.to_string()));
         }
-        connection.transmit(now, &mut self.out);
+        connection.poll_transmit(now, &mut self.out);
         let mut added = Digest::default();
         for piece in self.out.pieces_from(left) {
             added.add(piece);

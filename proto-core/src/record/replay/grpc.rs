@@ -1,53 +1,16 @@
 //! gRPC connections.
 
-use bytes::BytesMut;
-
 use super::common::Played;
 use super::stage::Stage;
-use crate::buf::Transmit;
-use crate::error::Disconnect;
-use crate::grpc::{CallerNames, Connection, Event, Pull, Request, SendError, Sender, StreamId};
+use crate::grpc::{CallerNames, Connection, Request, StreamId};
 use crate::http::{Fields, RequestId, Response};
 use crate::metainfo::MetaInfo;
-use crate::pingpong::Shutdown;
 use crate::record::basic::choice;
-use crate::record::digest::Digest;
 use crate::record::step::Pulled;
 use crate::record::{Done, Encoded, Op, RecordingError};
-use crate::time::Instant;
 use crate::wire::grpc::Outcome;
 
 impl Played for Connection {
-    type Event = Event;
-
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.receive(now, input);
-    }
-
-    fn disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.handle_disconnect(now, why);
-    }
-
-    fn timeout(&mut self, now: Instant, _input: &mut BytesMut) {
-        self.handle_timeout(now);
-    }
-
-    fn transmit(&mut self, now: Instant, out: &mut Transmit) {
-        self.poll_transmit(now, out);
-    }
-
-    fn event(&mut self) -> Option<Event> {
-        self.poll_event()
-    }
-
-    fn shut_down(&mut self, now: Instant, how: Shutdown) {
-        self.shutdown(now, how);
-    }
-
-    fn release_memory(&mut self) {
-        self.release_memory();
-    }
-
     fn command(&mut self, op: Op, stage: &mut Stage<'_>) -> Result<(), RecordingError> {
         match op {
             Op::Open => {
@@ -57,25 +20,27 @@ impl Played for Connection {
             Op::Pull => {
                 let id = stage.from.take()?;
                 stage.say(format_args!("pull {id:?}"));
-                let pulled = pull(self, id);
+                let pulled = self
+                    .receiver(id)
+                    .map_or(Pulled::Failed, |receiver| receiver.pull().into());
                 stage.compare_pull(pulled)?;
             }
             Op::Send => {
                 let (id, body): (StreamId, Encoded) = stage.from.take()?;
                 stage.say(format_args!("send on {id:?}"));
-                let done = with_sender(self, id, |sender| sender.send(&body));
+                let done = Done::with(self.sender(id), |mut sender| sender.send(&body));
                 stage.compare_done(op, done)?;
             }
             Op::SendHeader => {
                 let (id, header): (StreamId, Fields) = stage.from.take()?;
                 stage.say(format_args!("send the header of {id:?}"));
-                let done = with_sender(self, id, |sender| sender.send_header(&header));
+                let done = Done::with(self.sender(id), |mut sender| sender.send_header(&header));
                 stage.compare_done(op, done)?;
             }
             Op::CloseSend => {
                 let id = stage.from.take()?;
                 stage.say(format_args!("send no more on {id:?}"));
-                let done = with_sender(self, id, |sender| sender.finish());
+                let done = Done::with(self.sender(id), |mut sender| sender.finish());
                 stage.compare_done(op, done)?;
             }
             Op::Finish => {
@@ -99,26 +64,6 @@ impl Played for Connection {
             op => return Err(stage.unknown(op)),
         }
         Ok(())
-    }
-}
-
-fn pull(connection: &mut Connection, id: StreamId) -> Pulled {
-    match connection.receiver(id).map(|receiver| receiver.pull()) {
-        Ok(Pull::Message(message)) => Pulled::Message(Digest::of(message.bytes())),
-        Ok(Pull::Empty) => Pulled::Empty,
-        Ok(Pull::End) => Pulled::End,
-        Ok(Pull::Failed) | Err(_) => Pulled::Failed,
-    }
-}
-
-fn with_sender(
-    connection: &mut Connection,
-    id: StreamId,
-    act: impl FnOnce(&mut Sender<'_>) -> Result<(), SendError>,
-) -> Done {
-    match connection.sender(id) {
-        Ok(mut sender) => Done::of(&act(&mut sender)),
-        Err(_) => Done::Refused,
     }
 }
 

@@ -1,53 +1,18 @@
 //! Ping-pong connections.
 
-use bytes::BytesMut;
-
 use super::common::Played;
 use super::stage::Stage;
-use crate::buf::Transmit;
-use crate::error::Disconnect;
 use crate::metainfo::MetaInfo;
 use crate::pingpong::recorded::{BUSINESS, EXCEPTION, RESULT};
-use crate::pingpong::{EncodeBody, Reply, ReplyOutcome, Request, Shutdown};
+use crate::pingpong::{EncodeBody, Reply, ReplyOutcome, Request};
 use crate::record::basic::choice;
 use crate::record::digest::Digest;
 use crate::record::{Done, Encoded, Op, RecordingError};
 use crate::time::Instant;
-use crate::{
-    ApplicationException, BusinessStatus, CallId, ClientConnection, ClientEvent, ServerConnection, ServerEvent,
-};
+use crate::{ApplicationException, BusinessStatus, CallId, ClientConnection, ServerConnection};
 
 impl Played for ServerConnection {
-    type Event = ServerEvent;
     const TIMES_OUT_INPUT: bool = true;
-
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.receive(now, input);
-    }
-
-    fn disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.handle_disconnect(now, why);
-    }
-
-    fn timeout(&mut self, now: Instant, input: &mut BytesMut) {
-        self.handle_timeout(now, input);
-    }
-
-    fn transmit(&mut self, now: Instant, out: &mut Transmit) {
-        self.poll_transmit(now, out);
-    }
-
-    fn event(&mut self) -> Option<ServerEvent> {
-        self.poll_event()
-    }
-
-    fn shut_down(&mut self, now: Instant, how: Shutdown) {
-        self.shutdown(now, how);
-    }
-
-    fn release_memory(&mut self) {
-        self.release_memory();
-    }
 
     fn command(&mut self, op: Op, stage: &mut Stage<'_>) -> Result<(), RecordingError> {
         match op {
@@ -115,36 +80,6 @@ fn respond(
 }
 
 impl Played for ClientConnection {
-    type Event = ClientEvent;
-
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.receive(now, input);
-    }
-
-    fn disconnect(&mut self, _now: Instant, why: Disconnect) {
-        self.handle_disconnect(why);
-    }
-
-    fn timeout(&mut self, now: Instant, _input: &mut BytesMut) {
-        self.handle_timeout(now);
-    }
-
-    fn transmit(&mut self, now: Instant, out: &mut Transmit) {
-        self.poll_transmit(now, out);
-    }
-
-    fn event(&mut self) -> Option<ClientEvent> {
-        self.poll_event()
-    }
-
-    fn shut_down(&mut self, _now: Instant, how: Shutdown) {
-        self.shutdown(how);
-    }
-
-    fn release_memory(&mut self) {
-        self.release_memory();
-    }
-
     fn command(&mut self, op: Op, stage: &mut Stage<'_>) -> Result<(), RecordingError> {
         match op {
             Op::Open => {

@@ -1,50 +1,13 @@
 //! Connections with streams over TTHeader.
 
-use bytes::BytesMut;
-
 use super::common::Played;
 use super::stage::Stage;
-use crate::buf::Transmit;
-use crate::error::Disconnect;
 use crate::metainfo::MetaInfo;
-use crate::pingpong::Shutdown;
-use crate::record::digest::Digest;
 use crate::record::step::Pulled;
 use crate::record::{Done, Encoded, Op, RecordingError};
-use crate::time::Instant;
-use crate::ttstream::{Connection, Ending, Event, Exception, Pull, Request, SendError, Sender, StreamId, Strings};
+use crate::ttstream::{Connection, Ending, Exception, Request, Strings};
 
 impl Played for Connection {
-    type Event = Event;
-
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.receive(now, input);
-    }
-
-    fn disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.handle_disconnect(now, why);
-    }
-
-    fn timeout(&mut self, now: Instant, _input: &mut BytesMut) {
-        self.handle_timeout(now);
-    }
-
-    fn transmit(&mut self, now: Instant, out: &mut Transmit) {
-        self.poll_transmit(now, out);
-    }
-
-    fn event(&mut self) -> Option<Event> {
-        self.poll_event()
-    }
-
-    fn shut_down(&mut self, now: Instant, how: Shutdown) {
-        self.shutdown(now, how);
-    }
-
-    fn release_memory(&mut self) {
-        self.release_memory();
-    }
-
     fn command(&mut self, op: Op, stage: &mut Stage<'_>) -> Result<(), RecordingError> {
         match op {
             Op::Open => {
@@ -67,7 +30,9 @@ impl Played for Connection {
         stage.say(format_args!("{op:?} {id:?}"));
         match op {
             Op::Pull => {
-                let pulled = pull(self, id);
+                let pulled = self
+                    .receiver(id)
+                    .map_or(Pulled::Failed, |receiver| receiver.pull().into());
                 return stage.compare_pull(pulled);
             }
             Op::Discard => {
@@ -77,16 +42,16 @@ impl Played for Connection {
             }
             Op::Send => {
                 let body: Encoded = stage.from.take()?;
-                let done = with_sender(self, id, |sender| sender.send(&body));
+                let done = Done::with(self.sender(id), |mut sender| sender.send(&body));
                 stage.compare_done(op, done)?;
             }
             Op::SendHeader => {
                 let strings: Strings = stage.from.take()?;
-                let done = with_sender(self, id, |sender| sender.send_header(&strings));
+                let done = Done::with(self.sender(id), |mut sender| sender.send_header(&strings));
                 stage.compare_done(op, done)?;
             }
             Op::CloseSend => {
-                let done = with_sender(self, id, |sender| sender.finish());
+                let done = Done::with(self.sender(id), |mut sender| sender.finish());
                 stage.compare_done(op, done)?;
             }
             Op::Finish => {
@@ -102,26 +67,6 @@ impl Played for Connection {
             _ => self.release(id),
         }
         Ok(())
-    }
-}
-
-fn pull(connection: &mut Connection, id: StreamId) -> Pulled {
-    match connection.receiver(id).map(|receiver| receiver.pull()) {
-        Ok(Pull::Message(message)) => Pulled::Message(Digest::of(message.bytes())),
-        Ok(Pull::Empty) => Pulled::Empty,
-        Ok(Pull::End) => Pulled::End,
-        Ok(Pull::Failed) | Err(_) => Pulled::Failed,
-    }
-}
-
-fn with_sender(
-    connection: &mut Connection,
-    id: StreamId,
-    act: impl FnOnce(&mut Sender<'_>) -> Result<(), SendError>,
-) -> Done {
-    match connection.sender(id) {
-        Ok(mut sender) => Done::of(&act(&mut sender)),
-        Err(_) => Done::Refused,
     }
 }
 

@@ -2,34 +2,6 @@
 
 use super::*;
 
-/// The verbs that carry bytes.
-trait Side {
-    fn read(&mut self, now: Instant, input: &mut BytesMut);
-    fn write(&mut self, now: Instant, out: &mut Transmit) -> bool;
-}
-
-macro_rules! side {
-    ($($connection:ty),*) => {$(
-        impl Side for $connection {
-            fn read(&mut self, now: Instant, input: &mut BytesMut) {
-                self.receive(now, input);
-            }
-
-            fn write(&mut self, now: Instant, out: &mut Transmit) -> bool {
-                self.poll_transmit(now, out)
-            }
-        }
-    )*};
-}
-
-side!(
-    ServerConnection,
-    ClientConnection,
-    grpc::Connection,
-    ttstream::Connection,
-    http::ServerConnection
-);
-
 /// A clock, and what lies between two sides.
 #[derive(Default)]
 struct Between {
@@ -40,7 +12,7 @@ struct Between {
 
 impl Between {
     /// Carries what both say, half of what waits at a time and seven bytes late.
-    fn carry(&mut self, client: &mut impl Side, server: &mut impl Side) {
+    fn carry(&mut self, client: &mut impl Machine, server: &mut impl Machine) {
         for _ in 0..4 {
             self.now += Duration::from_micros(300);
             let ([to_client, to_server], [out, back]) = (&mut self.inputs, &mut self.outs);
@@ -50,13 +22,13 @@ impl Between {
     }
 }
 
-fn carry(now: Instant, from: &mut impl Side, out: &mut Transmit, to: &mut impl Side, input: &mut BytesMut) {
-    while from.write(now, out) {
+fn carry(now: Instant, from: &mut impl Machine, out: &mut Transmit, to: &mut impl Machine, input: &mut BytesMut) {
+    while from.poll_transmit(now, out) {
         let mut bytes = out.to_vec();
         bytes.truncate(bytes.len().div_ceil(2));
         for piece in bytes.chunks(7) {
             input.extend_from_slice(piece);
-            to.read(now, input);
+            to.receive(now, input);
         }
         out.advance(bytes.len());
     }
@@ -106,23 +78,29 @@ fn ping_pong_over_every_transport() {
     ] {
         let mut config = ClientConfig::default();
         (config.transport, config.multiplex, config.crc32c) = (transport, multiplex, Switch::On);
-        let mut client = ClientConnection::new(Arc::new(config), Instant::ZERO);
-        let mut server = ServerConnection::new(services(codec), Arc::default(), Instant::ZERO);
+        let start = Instant::from_nanos(7);
+        let mut client = ClientConnection::new(Arc::new(config), start);
+        let mut server = ServerConnection::new(services(codec), Arc::default(), start);
         server.set_peer("10.0.0.7:80".into());
         client.record(Recorder::new(LIMIT));
         server.record(Recorder::new(LIMIT));
-        let mut between = Between::default();
+        let mut between = Between {
+            now: start,
+            ..Between::default()
+        };
         for number in 0..6 {
             ping_pong(&mut between, &mut client, &mut server, codec, number);
         }
         server.release_memory();
-        client.shutdown(Shutdown::Immediate);
+        client.shutdown(between.now, Shutdown::Immediate);
         server.handle_disconnect(between.now, Disconnect::ReadEnd);
         while server.poll_event().is_some() {}
         let told = same(&server.recorder().unwrap().finish(), Subject::PingPongServer);
         assert!(told.events > 5 && told.sent > 9000, "{told:?}");
         let asked = same(&client.recorder().unwrap().finish(), Subject::PingPongClient);
         assert_eq!((asked.received, asked.sent), (told.sent, told.received));
+        let times = (start, between.now);
+        assert_eq!((asked.times, told.times), (times, times));
     }
 }
 

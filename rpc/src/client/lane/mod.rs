@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 
-use bytes::BytesMut;
 use kitewire_proto::ttstream::{Exception, MetaFrame};
-use kitewire_proto::{Deadline, Demand, Disconnect, Instant, Shutdown, Transmit, grpc, ttstream};
+use kitewire_proto::{Instant, Shutdown, grpc, ttstream};
 use kitewire_runtime::Io;
 
 use exclusive::Home;
@@ -21,7 +20,7 @@ pub(crate) use pool::{LanePool, Sharing};
 use queue::{Queue, Ticket};
 pub(crate) use request::{Refusal, Request, Scheme};
 
-use super::carrier::{Carrier, Leave, Machine};
+use super::carrier::{Carrier, Leave};
 use super::connector::Connector;
 use super::tt_options::MetaHandler;
 use crate::Transport;
@@ -244,6 +243,7 @@ fn is_laden(connection: &mut Connection, max_held: usize) -> bool {
 impl Carrier for StreamLane {
     type Config = LaneConfig;
     type State = HubState;
+    type Machine = HubState;
 
     fn new(config: &Arc<LaneConfig>, now: Instant) -> Self {
         let (connection, on_meta_frame, max_held) = match &config.protocol {
@@ -278,6 +278,10 @@ impl Carrier for StreamLane {
         self.hub.lock()
     }
 
+    fn machine(state: &mut HubState) -> &mut HubState {
+        state
+    }
+
     fn is_told(&self) -> bool {
         self.hub.is_called()
     }
@@ -287,10 +291,6 @@ impl Carrier for StreamLane {
             self.hub.adopt(task);
         }
         self.hub.begin_turn();
-    }
-
-    fn asked(state: &mut HubState) {
-        Hub::asked(state);
     }
 
     fn blame(state: &mut HubState, cause: SharedError) {
@@ -375,39 +375,5 @@ impl Carrier for StreamLane {
 
     fn load(&self) -> Load {
         self.hub.lock().connection.load()
-    }
-}
-
-impl Machine for HubState {
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.receive(now, input);
-    }
-
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.connection.handle_disconnect(now, why);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        self.connection.poll_transmit(now, out)
-    }
-
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.connection.poll_timeout()
-    }
-
-    fn read_demand(&self) -> Demand {
-        self.connection.read_demand()
-    }
-
-    fn is_drained(&self) -> bool {
-        self.connection.is_drained()
-    }
-
-    fn release_memory(&mut self) {
-        self.release_memory();
     }
 }

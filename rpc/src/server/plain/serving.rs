@@ -1,13 +1,14 @@
 //! From the events of an HTTP/1 connection to handlers and back, without a socket.
 
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::task::Context;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Version;
 use kitewire_proto::http::{RequestId, RespondError, Response, ServerConnection, ServerEvent};
 use kitewire_proto::record::Recorder;
-use kitewire_proto::{CloseReason, Deadline, Demand, Disconnect, Instant, Shutdown, Transmit};
+use kitewire_proto::{CloseReason, Instant, Shutdown};
 
 use super::convert;
 use super::requests::{Requests, Source, lingers};
@@ -54,25 +55,11 @@ impl Source for ServerConnection {
 
 impl Engine for HttpServing {
     type Background = Background;
+    type Machine = ServerConnection;
 
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.connection.receive(now, input);
-    }
-
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.connection.handle_disconnect(now, why);
-    }
-
-    fn handle_timeout(&mut self, now: Instant, _input: &mut BytesMut) {
-        self.connection.handle_timeout(now);
-    }
-
-    fn shutdown(&mut self, now: Instant, how: Shutdown) {
-        self.connection.shutdown(now, how);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        self.connection.poll_transmit(now, out)
+    #[inline]
+    fn machine(&mut self) -> impl DerefMut<Target = ServerConnection> {
+        &mut self.connection
     }
 
     fn record(&mut self, recorder: Recorder) {
@@ -81,18 +68,6 @@ impl Engine for HttpServing {
 
     fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
         self.connection.recorder().map(take).unwrap_or_default()
-    }
-
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.connection.poll_timeout()
-    }
-
-    fn read_demand(&self) -> Demand {
-        self.connection.read_demand()
-    }
-
-    fn is_drained(&self) -> bool {
-        self.connection.is_drained()
     }
 
     fn collect(&mut self, now: Instant) {

@@ -1,17 +1,15 @@
 //! From the events of a connection with streams to handlers and back, without a socket.
 
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Version;
 use kitewire_proto::http::{RequestId, RespondError, Response};
 use kitewire_proto::record::Recorder;
 use kitewire_proto::wire::Codec;
-use kitewire_proto::{
-    CloseReason, Deadline, DecodeError, Demand, Disconnect, Instant, Refusal, Shutdown, Target, Transmit, grpc,
-    ttstream,
-};
+use kitewire_proto::{CloseReason, DecodeError, Instant, Machine, Refusal, Shutdown, Target, grpc, ttstream};
 
 use super::task::{Background, Task, Work};
 use crate::server::engine::{Budget, Engine, Load, Spawn};
@@ -20,7 +18,7 @@ use crate::server::plain::{Requests, Source, convert_request, lingers};
 use crate::server::shared::{Notice, Stop};
 use crate::server::spares::Spares;
 use crate::service::{Dispatch, Received};
-use crate::stream::{Conclusion, Connection, Event, Hub, Side, StreamKey};
+use crate::stream::{Conclusion, Connection, Event, Hub, Side, State, StreamKey};
 use crate::wakes::Wakes;
 use crate::{Call, Error};
 
@@ -208,27 +206,11 @@ impl Source for &Hub {
 
 impl Engine for StreamServing {
     type Background = Background;
+    type Machine = State;
 
-    fn receive(&mut self, now: Instant, input: &mut BytesMut) {
-        self.hub.lock().connection.receive(now, input);
-    }
-
-    fn handle_disconnect(&mut self, now: Instant, why: Disconnect) {
-        self.hub.lock().connection.handle_disconnect(now, why);
-    }
-
-    fn handle_timeout(&mut self, now: Instant, _input: &mut BytesMut) {
-        self.hub.lock().connection.handle_timeout(now);
-    }
-
-    fn shutdown(&mut self, now: Instant, how: Shutdown) {
-        self.hub.lock().connection.shutdown(now, how);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Transmit) -> bool {
-        let mut state = self.hub.lock();
-        Hub::asked(&mut state);
-        state.connection.poll_transmit(now, out)
+    #[inline]
+    fn machine(&mut self) -> impl DerefMut<Target = State> {
+        self.hub.lock()
     }
 
     fn record(&mut self, recorder: Recorder) {
@@ -238,18 +220,6 @@ impl Engine for StreamServing {
     fn recorded(&mut self, take: fn(&mut Recorder) -> Vec<u8>) -> Vec<u8> {
         let mut state = self.hub.lock();
         state.connection.recorder().map(take).unwrap_or_default()
-    }
-
-    fn poll_timeout(&self) -> Option<Deadline> {
-        self.hub.lock().connection.poll_timeout()
-    }
-
-    fn read_demand(&self) -> Demand {
-        self.hub.lock().connection.read_demand()
-    }
-
-    fn is_drained(&self) -> bool {
-        self.hub.lock().connection.is_drained()
     }
 
     fn adopt(&mut self, task: &Waker) {

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::{Code, Status};
-use kitewire_proto::{CancelReason, Instant, Transmit, grpc, ttstream};
+use kitewire_proto::{CancelReason, Instant, Machine, Transmit, grpc, ttstream};
 
 use super::*;
 use crate::service::RawBody;
@@ -237,8 +237,7 @@ impl Pair {
 fn carry(from: &Hub, to: &Hub, opened: &mut Vec<StreamKey>) -> bool {
     let (mut out, mut wake) = (Transmit::new(), Vec::new());
     let mut state = from.lock();
-    Hub::asked(&mut state);
-    let any = state.connection.poll_transmit(NOW, &mut out);
+    let any = state.poll_transmit(NOW, &mut out);
     let bytes = out.to_vec();
     out.advance(bytes.len());
     if any {

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use kitewire_proto::dispatch::MethodKind;
 use kitewire_proto::wire::Codec;
 use kitewire_proto::wire::grpc::Outcome;
-use kitewire_proto::{Instant, MetaInfo, Transmit, grpc, ttstream};
+use kitewire_proto::{Instant, Machine, MetaInfo, Transmit, grpc, ttstream};
 
 use crate::server::streams::StreamServing;
 use crate::server::streams::task::Background;
@@ -117,18 +117,18 @@ impl Bench {
         let spawn = |task: Background| tasks.borrow_mut().push(Box::pin(task));
         self.serving.wake();
         self.serving.collect(now);
-        self.serving.handle_timeout(now, &mut input);
+        self.serving.machine().handle_timeout(now, &mut input);
         self.client.handle_timeout(now);
         loop {
             while self.client.poll_transmit(now, &mut out) {
                 input.extend_from_slice(&out.to_vec());
                 out.advance(out.len());
             }
-            self.serving.receive(now, &mut input);
+            self.serving.machine().receive(now, &mut input);
             let mut budget = Budget::new();
             self.serving.handle_events(now, &mut cx, &mut budget, Some(&spawn));
             let mut moved = false;
-            while self.serving.poll_transmit(now, &mut out) {
+            while self.serving.machine().poll_transmit(now, &mut out) {
                 self.client.receive(now, &mut BytesMut::from(&out.to_vec()[..]));
                 out.advance(out.len());
                 moved = true;

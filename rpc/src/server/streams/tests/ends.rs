@@ -1,6 +1,6 @@
 //! Calls and connections that end before their handlers do.
 
-use kitewire_proto::{CancelReason, http2};
+use kitewire_proto::{CancelReason, Machine, http2};
 
 use super::bench::Said;
 use super::*;
@@ -50,7 +50,7 @@ fn a_deadline_is_told_to_the_handler_and_its_answer_to_the_caller() {
     bench.pass(Duration::from_secs(2));
     // Only the server's clock counts here.
     let now = bench.now();
-    bench.serving.handle_timeout(now, &mut BytesMut::new());
+    bench.serving.machine().handle_timeout(now, &mut BytesMut::new());
     assert_eq!(bench.serving.hub.cancel_reason(id), Some(CancelReason::DeadlinePassed));
     bench.work();
     let said = bench.take_said();
@@ -67,10 +67,10 @@ fn an_answer_that_comes_too_late_ends_with_the_deadline() {
     bench.pass(Duration::from_secs(2));
     // Only the server's clock counts here.
     let now = bench.now();
-    bench.serving.handle_timeout(now, &mut BytesMut::new());
+    bench.serving.machine().handle_timeout(now, &mut BytesMut::new());
     assert_eq!(bench.work(), 0);
     let mut out = Transmit::new();
-    while bench.serving.poll_transmit(now, &mut out) {
+    while bench.serving.machine().poll_transmit(now, &mut out) {
         bench.client.receive(now, &mut BytesMut::from(&out.to_vec()[..]));
         out.advance(out.len());
     }
@@ -93,9 +93,9 @@ fn a_graceful_stop_waits_and_then_counts_what_it_cuts_off() {
         let until = bench.now() + Duration::from_secs(5);
         bench.shared.stop(Stop::Graceful(until));
         let now = bench.now();
-        bench.serving.shutdown(now, Shutdown::Graceful { until });
+        bench.serving.machine().shutdown(now, Shutdown::Graceful { until });
         bench.turn();
-        assert!(!bench.serving.is_drained());
+        assert!(!bench.serving.machine().is_drained());
         bench.send(talk, b"goes on");
         bench.turn();
         bench.work();
@@ -106,7 +106,7 @@ fn a_graceful_stop_waits_and_then_counts_what_it_cuts_off() {
         bench.turn();
         assert_eq!(bench.serving.closed(), Some(&CloseReason::Shutdown));
         assert_eq!(bench.shared.cut_off(), 2);
-        assert!(bench.serving.is_drained());
+        assert!(bench.serving.machine().is_drained());
         bench.serving.abandon(None);
         assert_eq!(bench.work(), 0, "handlers hear of it");
         let said = bench.take_said().join("\n");
@@ -129,7 +129,7 @@ fn a_stopping_server_takes_no_new_streams() {
     let until = bench.now() + Duration::from_secs(5);
     bench.shared.stop(Stop::Graceful(until));
     let now = bench.now();
-    bench.serving.shutdown(now, Shutdown::Graceful { until });
+    bench.serving.machine().shutdown(now, Shutdown::Graceful { until });
     bench.turn();
     let late = bench.open("talk", MethodKind::BidirectionalStreaming);
     assert_eq!(bench.turn(), 0);
@@ -142,7 +142,7 @@ fn a_stopping_server_takes_no_new_streams() {
     assert_eq!(bench.work(), 0);
     bench.turn();
     bench.turn();
-    assert!(bench.serving.is_drained(), "with its last stream");
+    assert!(bench.serving.machine().is_drained(), "with its last stream");
     assert_eq!(bench.shared.cut_off(), 0);
     assert_eq!([bench.end(talk), bench.end(other)], ["end", "end"]);
 }
@@ -156,10 +156,10 @@ fn a_graceful_stop_without_calls_is_quick() {
         let until = bench.now() + Duration::from_secs(5);
         bench.shared.stop(Stop::Graceful(until));
         let now = bench.now();
-        bench.serving.shutdown(now, Shutdown::Graceful { until });
+        bench.serving.machine().shutdown(now, Shutdown::Graceful { until });
         bench.turn();
         bench.turn();
-        assert!(bench.serving.is_drained());
+        assert!(bench.serving.machine().is_drained());
         assert_eq!(bench.shared.cut_off(), 0);
     }
 }
@@ -172,9 +172,9 @@ fn a_lost_connection_ends_its_calls() {
         bench.turn();
         assert_eq!(bench.work(), 2);
         let now = bench.now();
-        bench.serving.handle_disconnect(now, Disconnect::ReadFailed);
+        bench.serving.machine().handle_disconnect(now, Disconnect::ReadFailed);
         bench.turn();
-        assert!(bench.serving.is_drained());
+        assert!(bench.serving.machine().is_drained());
         bench.driver.take();
         bench.serving.abandon(None);
         assert_eq!(bench.work(), 0);
@@ -241,10 +241,10 @@ fn plain_requests_come_over_the_same_connection() {
         input.extend_from_slice(&out.to_vec());
         out.advance(out.len());
     }
-    bench.serving.receive(now, &mut input);
+    bench.serving.machine().receive(now, &mut input);
     let mut cx = Context::from_waker(Waker::noop());
     bench.serving.handle_events(now, &mut cx, &mut Budget::new(), None);
-    while bench.serving.poll_transmit(now, &mut out) {
+    while bench.serving.machine().poll_transmit(now, &mut out) {
         plain.receive(now, &mut BytesMut::from(&out.to_vec()[..]));
         out.advance(out.len());
     }

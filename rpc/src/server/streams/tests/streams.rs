@@ -1,5 +1,6 @@
 //! Streams over both transports.
 
+use kitewire_proto::Machine;
 use kitewire_proto::ttstream::Strings;
 
 use super::*;
@@ -273,7 +274,10 @@ fn nothing_is_sent_to_a_client_that_has_given_up() {
     assert_eq!(bench.work(), 0, "it returns well");
     let mut out = Transmit::new();
     let now = bench.now();
-    assert!(!bench.serving.poll_transmit(now, &mut out), "not even a header");
+    assert!(
+        !bench.serving.machine().poll_transmit(now, &mut out),
+        "not even a header"
+    );
 }
 
 #[test]
