@@ -2,6 +2,7 @@
 
 use super::{Connection, Inner, OpenError, Outcome, Request, SendError};
 use crate::dispatch::MethodKind;
+use crate::http2::Role;
 use crate::pingpong::{CallId, EncodeBody};
 use crate::time::Instant;
 
@@ -82,6 +83,7 @@ impl Connection {
                 Ok(id) => Ok(id.into()),
                 Err(error) => Err(OpenError::of_grpc(&error)),
             },
+            Inner::TtHeader(connection) if connection.role() == Role::Server => Err(OpenError::NotClient),
             Inner::TtHeader(_) if !kind.is_streaming() => Err(OpenError::NotCarried(kind)),
             Inner::TtHeader(connection) => match connection.open(now, &request.tt_header(kind)) {
                 Ok(id) => Ok(id.into()),

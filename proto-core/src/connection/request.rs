@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// When to give up waiting, on this side.
     pub deadline: Option<Instant>,
-    /// How long the server is told that it may take.
+    /// How long the server is told that it may take. gRPC tells what is left until the deadline instead.
     pub timeout: Option<Duration>,
     /// Metainfo to send along.
     pub meta: &'a MetaInfo,

@@ -377,8 +377,29 @@ fn what_a_protocol_does_not_carry_is_refused() {
         call(&mut streams, "echo"),
         Err(OpenError::NotCarried(MethodKind::Unary))
     );
-    let mut server = Pair::new(Speaks::Grpc(Arc::default())).server;
-    assert_eq!(call(&mut server, "echo"), Err(OpenError::NotClient));
+}
+
+#[test]
+fn a_server_opens_no_calls_whatever_it_speaks() {
+    for speaks in calls().into_iter().chain(streams()) {
+        let mut pair = Pair::new(speaks);
+        let (now, none) = (pair.now, Bytes::new());
+        for round in 0..2 {
+            let echo = pair.server.call(now, &Request::new(&SERVICE, "echo"), &none);
+            let talk = pair.server.open(now, &Request::new(&SERVICE, "talk"));
+            let spoken = pair.server.protocol();
+            assert_eq!(
+                (echo, talk),
+                (Err(OpenError::NotClient), Err(OpenError::NotClient)),
+                "{spoken:?}"
+            );
+            assert_eq!(spoken.is_some(), round > 0);
+            // The peer's first bytes tell what is spoken.
+            let _ = pair.client.call(now, &Request::new(&SERVICE, "echo"), &none);
+            let _ = pair.client.open(now, &Request::new(&SERVICE, "talk"));
+            pair.carry();
+        }
+    }
 }
 
 #[test]
