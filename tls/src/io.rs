@@ -174,11 +174,39 @@ impl<I: Io, T: Timer> TlsIo<I, T> {
         }
     }
 
+    /// Ready when everything is sent, or the other side has said why it takes no more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = &self.write_error {
-            return Poll::Ready(Err(io::Error::new(error.kind(), error.to_string())));
+        self.send(cx);
+        if self.write_error.is_some() {
+            return self.poll_lost(cx).map(Err);
         }
-        self.session.poll_flush(&mut self.io, cx)
+        match self.session.wants_write() {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// What a socket that takes no more is lost to: the alert of the other side, if it has sent one before it went.
+    ///
+    /// Such a socket is about to tell the end of what can be read, too. Where it does not, that is a peer that takes
+    /// nothing, as behind a full socket.
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        // Plaintext is in the way of what follows it. Then it is the next reads that tell.
+        while !self.session.has_plaintext() {
+            match self.session.standing() {
+                Standing::Failed(why) => return Poll::Ready(self.error(why, Stage::Open)),
+                Standing::Closed | Standing::Ended => break,
+                Standing::Hungry => {}
+            }
+            if !self.session.digest() && ready!(self.session.poll_fill(&mut self.io, cx)).is_err() {
+                break;
+            }
+        }
+        let error = match &self.write_error {
+            Some(error) => io::Error::new(error.kind(), error.to_string()),
+            None => io::ErrorKind::BrokenPipe.into(),
+        };
+        Poll::Ready(error)
     }
 
     fn error(&self, why: TlsErrorKind, stage: Stage) -> io::Error {
@@ -211,6 +239,9 @@ impl<I: Io, T: Timer> Io for TlsIo<I, T> {
         ready!(self.poll_open(cx))?;
         if matches!(self.phase, Phase::Closing | Phase::Unused) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if let Standing::Failed(why) = self.session.standing() {
+            return Poll::Ready(Err(self.error(why, Stage::Open)));
         }
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
         if self.taken == 0 {

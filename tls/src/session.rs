@@ -67,6 +67,14 @@ impl Session {
         }
     }
 
+    /// Whether something has been decrypted that nobody has read.
+    pub(crate) fn has_plaintext(&mut self) -> bool {
+        self.connection
+            .reader()
+            .fill_buf()
+            .is_ok_and(|plaintext| !plaintext.is_empty())
+    }
+
     /// Takes in a part of what has been read. Returns whether there was any.
     ///
     /// There must be no plaintext left: rustls holds one record at most.

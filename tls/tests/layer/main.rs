@@ -11,6 +11,7 @@ mod bytes;
 mod certificates;
 mod damage;
 mod ends;
+mod lost;
 mod settings;
 mod strangers;
 mod wire;
