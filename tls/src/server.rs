@@ -51,6 +51,14 @@ impl TlsServer {
         }
     }
 
+    /// The same server, which gives clients as long as `timeout` for the handshake: see
+    /// [`TlsServerBuilder::handshake_timeout`].
+    #[must_use]
+    pub const fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
     /// Reads the files again. New connections get what they hold now; those that live keep what they have. When
     /// something is wrong with the files, everything stays as it was. It blocks as long as reading takes.
     ///

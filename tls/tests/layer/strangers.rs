@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kitewire_runtime::{Address, Listener, Runtime};
-use kitewire_tls::{Tls, TlsErrorKind};
+use kitewire_tls::{Tls, TlsErrorKind, TlsServer};
 
 use crate::ends::{World, accept, kind, receive, send, tls_error};
 use crate::wire::{Wire, both, run, try_run};
@@ -76,10 +76,16 @@ fn tls_to_a_plain_port_is_named() {
 fn a_handshake_has_to_end_in_time() {
     let world = World::new();
     let second = Duration::from_secs(1);
-    for first in [&b""[..], b"\x16", b"\x16\x03\x01\x01"] {
+    let built = world.server().handshake_timeout(3 * second).build().unwrap();
+    let given = TlsServer::from_config(built.config()).with_handshake_timeout(3 * second);
+    for (server, first) in [
+        (&built, &b""[..]),
+        (&built, b"\x16"),
+        (&built, b"\x16\x03\x01\x01"),
+        (&given, b""),
+    ] {
         let wire = Wire::new();
-        let server = world.server().handshake_timeout(3 * second).build().unwrap();
-        let runtime = Tls::new(wire.clone()).server(server);
+        let runtime = Tls::new(wire.clone()).server(server.clone());
         let mut client = wire.dial();
         let mut reading = std::pin::pin!(async {
             let mut listener = runtime.listen(&"x:1".into()).await.unwrap();
