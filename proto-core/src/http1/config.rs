@@ -2,16 +2,39 @@
 
 use std::time::Duration;
 
+use crate::config::Switch;
 use crate::http::RequestLimits;
 
 /// How an HTTP/1.1 server [`Connection`](super::Connection) behaves: plain values, set once and shared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// Bounds on requests, which hold for every version of HTTP.
     pub requests: RequestLimits,
     /// Bounds on what a peer can make this connection do.
     pub limits: Limits,
+    /// Whether requests come over a secured transport. Where a target names no scheme, that is `https` then, and `http`
+    /// otherwise (RFC 9112 §3.3). Default off.
+    pub secured: Switch,
+}
+
+impl Config {
+    pub(super) const fn scheme(&self) -> &'static [u8] {
+        match self.secured {
+            Switch::On => b"https",
+            Switch::Off => b"http",
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            requests: RequestLimits::default(),
+            limits: Limits::default(),
+            secured: Switch::Off,
+        }
+    }
 }
 
 /// Bounds on what a peer can make an HTTP/1.1 server connection do.

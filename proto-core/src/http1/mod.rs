@@ -328,7 +328,8 @@ impl Connection {
         if lines.saturating_sub(1) > limits.max_fields {
             return Err(Refusal::new(431, "too many fields"));
         }
-        let head = parse_head(input.get(..length).unwrap_or(&[]), lines, &mut self.head)?;
+        let head = input.get(..length).unwrap_or(&[]);
+        let head = parse_head(head, lines, self.config.scheme(), &mut self.head)?;
         input.advance(length);
         (self.version, self.persistence) = (head.version, head.persistence);
         self.times.head = None;

@@ -42,8 +42,13 @@ pub(super) enum Expectation {
     Continue,
 }
 
-/// Reads `bytes`, a whole head of `lines` lines, and fills `fields`.
-pub(super) fn parse_head(bytes: &[u8], lines: usize, fields: &mut Fields) -> Result<Head, Refusal> {
+/// Reads `bytes`, a whole head of `lines` lines, and fills `fields`. A target that names no scheme is one of `scheme`.
+pub(super) fn parse_head(
+    bytes: &[u8],
+    lines: usize,
+    scheme: &'static [u8],
+    fields: &mut Fields,
+) -> Result<Head, Refusal> {
     let mut few = [const { MaybeUninit::uninit() }; FEW];
     let mut many = Vec::new();
     let places = match few.get_mut(..lines) {
@@ -73,7 +78,7 @@ pub(super) fn parse_head(bytes: &[u8], lines: usize, fields: &mut Fields) -> Res
     fields.clear();
     for (name, value, kind) in [
         (&b":method"[..], method, FieldKind::Method),
-        (b":scheme", target.scheme, FieldKind::Scheme),
+        (b":scheme", target.scheme.unwrap_or(scheme), FieldKind::Scheme),
         // RFC 9112 §3.2.2: a target in absolute form counts, not the Host.
         (b":authority", target.authority.unwrap_or(host), FieldKind::Authority),
         (b":path", &target.path, FieldKind::Path),

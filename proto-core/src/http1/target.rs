@@ -7,7 +7,8 @@ use crate::http::Refusal;
 /// What a request is for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target<'a> {
-    pub(super) scheme: &'static [u8],
+    /// If the target names one.
+    pub(super) scheme: Option<&'static [u8]>,
     /// Host and port, if the target names them.
     pub(super) authority: Option<&'a [u8]>,
     pub(super) path: Cow<'a, [u8]>,
@@ -32,7 +33,7 @@ impl<'a> Target<'a> {
     /// The origin form and the asterisk form.
     const fn local(path: &'a [u8]) -> Self {
         Self {
-            scheme: b"http",
+            scheme: None,
             authority: None,
             path: Cow::Borrowed(path),
         }
@@ -58,7 +59,7 @@ impl<'a> Target<'a> {
             _ => Cow::Owned([b"/", path].concat()),
         };
         Some(Self {
-            scheme,
+            scheme: Some(scheme),
             authority: Some(authority),
             path,
         })
@@ -125,20 +126,20 @@ mod tests {
     #[test]
     fn targets_have_four_forms() {
         let rows = [
-            ("GET", "/", Ok(("http", None, "/"))),
-            ("GET", "/a?b=c", Ok(("http", None, "/a?b=c"))),
-            ("GET", "//a", Ok(("http", None, "//a"))),
-            ("GET", "/a|{}\"", Ok(("http", None, "/a|{}\""))),
-            ("OPTIONS", "*", Ok(("http", None, "*"))),
+            ("GET", "/", Ok((None, None, "/"))),
+            ("GET", "/a?b=c", Ok((None, None, "/a?b=c"))),
+            ("GET", "//a", Ok((None, None, "//a"))),
+            ("GET", "/a|{}\"", Ok((None, None, "/a|{}\""))),
+            ("OPTIONS", "*", Ok((None, None, "*"))),
             ("GET", "*", Err(400)),
             ("OPTIONS", "**", Err(400)),
-            ("GET", "http://h/a", Ok(("http", Some("h"), "/a"))),
-            ("GET", "HTTP://h:80/a", Ok(("http", Some("h:80"), "/a"))),
-            ("GET", "https://h", Ok(("https", Some("h"), "/"))),
-            ("GET", "http://h?q", Ok(("http", Some("h"), "/?q"))),
-            ("GET", "http://[::1]:8/", Ok(("http", Some("[::1]:8"), "/"))),
-            ("OPTIONS", "http://h", Ok(("http", Some("h"), "*"))),
-            ("OPTIONS", "http://h/", Ok(("http", Some("h"), "/"))),
+            ("GET", "http://h/a", Ok((Some("http"), Some("h"), "/a"))),
+            ("GET", "HTTP://h:80/a", Ok((Some("http"), Some("h:80"), "/a"))),
+            ("GET", "https://h", Ok((Some("https"), Some("h"), "/"))),
+            ("GET", "http://h?q", Ok((Some("http"), Some("h"), "/?q"))),
+            ("GET", "http://[::1]:8/", Ok((Some("http"), Some("[::1]:8"), "/"))),
+            ("OPTIONS", "http://h", Ok((Some("http"), Some("h"), "*"))),
+            ("OPTIONS", "http://h/", Ok((Some("http"), Some("h"), "/"))),
             ("GET", "http://", Err(400)),
             ("GET", "http:///a", Err(400)),
             ("GET", "http://:80/a", Err(400)),
@@ -154,8 +155,8 @@ mod tests {
         for (method, target, expected) in rows {
             let found = Target::parse(method.as_bytes(), target.as_bytes());
             let expected = expected.map(|(scheme, authority, path)| {
-                let authority = authority.map(str::as_bytes);
-                (scheme.as_bytes(), authority, path.as_bytes())
+                let bytes = |text: Option<&'static str>| text.map(str::as_bytes);
+                (bytes(scheme), bytes(authority), path.as_bytes())
             });
             let found = found
                 .as_ref()

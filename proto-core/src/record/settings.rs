@@ -282,9 +282,14 @@ impl Settings for ttstream::Config {
 
 impl Settings for http1::Config {
     fn visit(&mut self, each: &mut impl Visitor) -> Result<(), RecordingError> {
-        let Self { requests, limits } = self;
+        let Self {
+            requests,
+            limits,
+            secured,
+        } = self;
         each.field(requests)?;
-        each.field(limits)
+        each.field(limits)?;
+        each.field(secured)
     }
 }
 

@@ -73,7 +73,7 @@ impl Scenario for Everything {
             streams(to(address, Transport::Grpc), &runtime, seen).await;
             let over_ttheader = to(address, Transport::TtHeader).stream_transport(StreamTransport::TtHeader);
             streams(over_ttheader, &runtime, seen).await;
-            assert_eq!(page(address, &runtime).await, seen);
+            assert_eq!(page(address, &runtime).await, format!("https://here/who {seen}"));
         }
         assert_eq!(server.stop().await, Vec::<String>::new(), "every end was a good one");
     }

@@ -85,7 +85,8 @@ impl Promises for Echo {
 
 async fn page(request: Request<Bytes>) -> Response<Bytes> {
     let identity = request.extensions().get::<Arc<PeerIdentity>>();
-    Response::new(describe(identity.map(|identity| &**identity)).into())
+    let seen = describe(identity.map(|identity| &**identity));
+    Response::new(format!("{} {seen}", request.uri()).into())
 }
 
 /// How many certificates, the application protocol, the name asked for.

@@ -49,6 +49,28 @@ fn the_target_may_name_the_host() {
 }
 
 #[test]
+fn the_transport_decides_the_scheme_that_no_target_names() {
+    let secured = Config {
+        secured: Switch::On,
+        ..Config::default()
+    };
+    for (target, plain, safe) in [
+        ("GET /", "http", "https"),
+        ("OPTIONS *", "http", "https"),
+        ("GET http://a/", "http", "http"),
+        ("GET https://a/", "https", "https"),
+    ] {
+        let request = format!("{target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        for (config, expected) in [(&Config::default(), plain), (&secured, safe)] {
+            let [(fields, _)] = &accepted(config, &request)[..] else {
+                panic!()
+            };
+            assert!(fields.contains(&format!(":scheme: {expected},")), "{target}: {fields}");
+        }
+    }
+}
+
+#[test]
 fn requests_that_are_fine() {
     let rows = [
         // RFC 9112 §2.2: empty lines in front.

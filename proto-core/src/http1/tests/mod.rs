@@ -12,7 +12,7 @@ use bytes::BytesMut;
 
 use super::{Config, Connection};
 use crate::http::{RequestId, RespondError, Response, ServerEvent};
-use crate::{CloseReason, Demand, Instant, Transmit};
+use crate::{CloseReason, Demand, Instant, Switch, Transmit};
 
 fn at(millis: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(millis)

@@ -187,6 +187,7 @@ fn settings_come_back_whatever_they_are() {
     let mut http1 = http1::Config::default();
     http1.requests.max_body = 12;
     http1.limits.write_stall_timeout = Duration::from_nanos(2);
+    http1.secured = Switch::On;
     check(&http1);
 }
 

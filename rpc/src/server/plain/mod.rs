@@ -68,6 +68,8 @@ pub struct PeerAddress(pub Address);
 pub(crate) struct Plain {
     handler: Answering,
     http1: Arc<http1::Config>,
+    /// Over a transport that proves who is there.
+    secured_http1: Arc<http1::Config>,
 }
 
 enum Answering {

@@ -29,9 +29,13 @@ pub(crate) struct HttpServing {
 impl HttpServing {
     /// `None` if the server answers no plain requests.
     pub(crate) fn new(link: &Arc<Link>, now: Instant) -> Option<Self> {
-        let config = Arc::clone(&link.server().plain.as_ref()?.http1);
+        let plain = link.server().plain.as_ref()?;
+        let config = match link.peer_identity() {
+            Some(_) => &plain.secured_http1,
+            None => &plain.http1,
+        };
         Some(Self {
-            connection: ServerConnection::http1(config, now),
+            connection: ServerConnection::http1(Arc::clone(config), now),
             link: Arc::clone(link),
             requests: Requests::new(Version::HTTP_11, link),
             closed: None,

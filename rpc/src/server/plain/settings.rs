@@ -33,8 +33,9 @@ impl<R> Server<R> {
     /// knowledge. The last handler given counts.
     ///
     /// The handler gets every method and path, with the body whole. The [URI](http::Request::uri) has scheme, host and
-    /// path in every version; the peer is [among the extensions](crate::PeerAddress), over TLS with an `Arc` of its
-    /// [identity](crate::PeerIdentity). No `date` is added to responses.
+    /// path in every version, `https` over TLS unless the client names another scheme; the peer is [among the
+    /// extensions](crate::PeerAddress), over TLS with an `Arc` of its [identity](crate::PeerIdentity). No `date` is added
+    /// to responses.
     ///
     /// A handler runs in the task of its connection until it first waits, and in a task of its own from then on. If the
     /// client goes away meanwhile, the handler's future is dropped; handlers of calls run on. A client that closes only
@@ -126,8 +127,14 @@ impl Settings {
         let mut http1 = http1::Config::default();
         http1.requests = self.requests;
         http1.limits = self.http1;
-        let http1 = Arc::new(http1);
-        (Some(Plain { handler, http1 }), http2)
+        let mut secured = http1.clone();
+        secured.secured = Switch::On;
+        let plain = Plain {
+            handler,
+            http1: Arc::new(http1),
+            secured_http1: Arc::new(secured),
+        };
+        (Some(plain), http2)
     }
 }
 
