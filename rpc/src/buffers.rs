@@ -47,6 +47,17 @@ impl Input {
         Poll::Ready(Ok(read))
     }
 
+    /// At the end of what a server says: whether it spoke TLS to a client that does not. All that it has said is an alert
+    /// then, which is shorter than a message of any protocol.
+    pub(crate) fn objection(&self) -> Option<io::Error> {
+        matches!(&self.bytes[..], [21, 3, _, 0, 2, 1 | 2, _]).then(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the server answers with an alert of TLS, which this client does not speak",
+            )
+        })
+    }
+
     /// Gives the memory back, if no bytes are in it.
     pub(crate) fn rest(&mut self) {
         if !self.bytes.is_empty() || self.block == 0 {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use kitewire_runtime::Address;
 use rustls::{AlertDescription, CertificateError};
 
+use crate::strangers;
+
 /// Why a connection could not be secured, or was lost.
 ///
 /// It comes as the inner error of an [`io::Error`]: from [`Runtime::connect`](kitewire_runtime::Runtime::connect) for a
@@ -30,7 +32,7 @@ pub enum TlsErrorKind {
     NoCertificate,
     /// The other side refuses: what we showed it, or what we asked for.
     Alert(AlertDescription),
-    /// The other side does not speak TLS. These are its first bytes, eight at most.
+    /// The other side does not speak TLS. These are its first bytes, eight at most; the text names what begins so.
     NotTls(Vec<u8>),
     /// The other side breaks the protocol, or has nothing in common with us.
     Protocol(rustls::Error),
@@ -165,11 +167,12 @@ impl fmt::Display for TlsErrorKind {
             Self::NoCertificate => f.write_str("the other side shows no certificate, and has to"),
             Self::Alert(alert) => write!(f, "the other side refuses: {}", alert_text(*alert)),
             Self::NotTls(first) => {
-                write!(
-                    f,
-                    "the other side does not speak TLS: it begins with \"{}\"",
-                    first.escape_ascii()
-                )
+                let bytes = first.escape_ascii();
+                write!(f, "the other side does not speak TLS: it begins with \"{bytes}\"")?;
+                match strangers::name(first) {
+                    Some(name) => write!(f, ", as {name} does"),
+                    None => Ok(()),
+                }
             }
             Self::Protocol(error) => error.fmt(f),
             Self::Closed => f.write_str("the other side closed the connection; it may not speak TLS"),

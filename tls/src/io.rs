@@ -160,7 +160,11 @@ impl<I: Io, T: Timer> TlsIo<I, T> {
         if !over && timer.poll_expired(cx).is_pending() {
             return Poll::Pending;
         }
-        let why = why.clone();
+        let why = match why {
+            // A single byte can be enough to refuse it. More of them tell what it is.
+            TlsErrorKind::NotTls(_) => TlsErrorKind::NotTls(self.session.first().to_vec()),
+            why => why.clone(),
+        };
         self.fail(why)
     }
 

@@ -48,6 +48,7 @@ mod pem;
 mod server;
 mod session;
 mod settings;
+mod strangers;
 
 use std::fmt;
 use std::future::Future;

@@ -8,6 +8,7 @@ use rustls::{Connection, InvalidMessage};
 
 use crate::block::Block;
 use crate::error::TlsErrorKind;
+use crate::strangers;
 
 /// A connection of rustls with what was read for it.
 #[derive(Debug)]
@@ -113,14 +114,14 @@ impl Session {
         if read == 0 {
             self.end = Some(End::Socket);
         }
-        let room = FIRST - self.first.len();
-        self.first.extend(self.input.left().iter().take(room));
+        self.keep_first();
         Poll::Ready(Ok(()))
     }
 
-    /// Reads from `io` without a look at what comes. Returns how many bytes that were.
+    /// Reads from `io` and takes nothing in. Returns how many bytes that were.
     pub(crate) fn poll_drop<I: Io>(&mut self, io: &mut I, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let read = io.poll_read(cx, self.input.space());
+        self.keep_first();
         self.input.drain();
         self.input.rest();
         read
@@ -173,6 +174,11 @@ impl Session {
         self.end == Some(End::Socket) && self.first.is_empty()
     }
 
+    /// The first bytes of the other side, as far as they are kept.
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.first
+    }
+
     /// What the handshake has shown about the other side.
     pub(crate) fn identity(&self) -> PeerIdentity {
         let mut identity = PeerIdentity::default();
@@ -183,6 +189,11 @@ impl Session {
             identity.server_name = connection.server_name().map(str::to_owned);
         }
         identity
+    }
+
+    fn keep_first(&mut self) {
+        let room = FIRST - self.first.len();
+        self.first.extend(self.input.left().iter().take(room));
     }
 
     fn take_plaintext(&mut self, buffer: &mut BytesMut) {
@@ -202,7 +213,7 @@ impl Session {
 
     fn kind_of(&self, error: rustls::Error) -> TlsErrorKind {
         let strange = matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
-        if strange && self.connection.is_handshaking() && !begins_like_tls(&self.first) {
+        if strange && self.connection.is_handshaking() && !strangers::begins_like_tls(&self.first) {
             return TlsErrorKind::NotTls(self.first.clone());
         }
         TlsErrorKind::of(error)
@@ -230,11 +241,6 @@ impl<I: Io> Write for Sink<'_, '_, I> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// A record of a handshake or an alert, of any version.
-fn begins_like_tls(first: &[u8]) -> bool {
-    matches!(first, [21 | 22, 3, ..])
 }
 
 /// Plaintext that is encrypted ahead of the socket, at most.

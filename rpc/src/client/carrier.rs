@@ -205,7 +205,12 @@ impl<C: Carrier> Driver<C> {
                 self.alarm.touch(now);
                 C::machine(&mut state).receive(now, &mut self.input.bytes);
             }
-            Poll::Ready(Ok(_)) => C::machine(&mut state).handle_disconnect(now, Disconnect::ReadEnd),
+            Poll::Ready(Ok(_)) => {
+                if let Some(objection) = self.input.objection() {
+                    C::blame(&mut state, objection.into());
+                }
+                C::machine(&mut state).handle_disconnect(now, Disconnect::ReadEnd);
+            }
             Poll::Ready(Err(error)) => {
                 C::blame(&mut state, error.into());
                 C::machine(&mut state).handle_disconnect(now, Disconnect::ReadFailed);

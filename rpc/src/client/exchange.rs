@@ -103,7 +103,12 @@ impl Exchange {
             }
             match self.input.poll_read(&mut *self.io, cx) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(0)) => self.connection.handle_disconnect(now, Disconnect::ReadEnd),
+                Poll::Ready(Ok(0)) => {
+                    if let Some(objection) = self.input.objection() {
+                        self.cause.get_or_insert(objection.into());
+                    }
+                    self.connection.handle_disconnect(now, Disconnect::ReadEnd);
+                }
                 Poll::Ready(Ok(_)) => self.connection.receive(now, &mut self.input.bytes),
                 Poll::Ready(Err(error)) => {
                     self.cause.get_or_insert(error.into());

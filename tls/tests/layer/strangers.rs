@@ -5,30 +5,43 @@ use std::time::Duration;
 use kitewire_runtime::{Address, Listener, Runtime};
 use kitewire_tls::{Tls, TlsErrorKind, TlsServer};
 
-use crate::ends::{World, accept, kind, receive, send, tls_error};
+use crate::ends::{World, accept, receive, send, tls_error};
 use crate::wire::{Wire, both, run, try_run};
 
-const FIRST: [&[u8]; 4] = [
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"\0\0\0\x40\x10\0\0\0\0\0\0\x01",
-    b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01",
+/// What clients begin with, and what that is called.
+const CLIENTS: [(&[u8], &str); 8] = [
+    (b"GET / HTTP/1.1\r\n\r\n", ", as plain HTTP/1 does"),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ", as plain HTTP/2 does"),
+    (b"\0\0\0\x40\x10\0\0\0\0\0\0\x01", ", as plain TTHeader does"),
+    (
+        b"\0\0\0\x40\x10\0\0\x02\0\0\0\x01",
+        ", as plain TTHeader streaming does",
+    ),
+    (b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01", ", as plain Thrift does"),
+    (b"\0\0\0\x40\x80\x01\0\x01\0\0\0\x04", ", as plain framed Thrift does"),
+    (b"\0\0\0\x40\x90\x01\0\x01\0\0\0\x04", ", as plain framed Protobuf does"),
+    (b"SSH-2.0-OpenSSH\r\n", ""),
 ];
 
 #[test]
 fn plain_text_to_a_secured_port_is_named() {
     let world = World::new();
-    for first in FIRST {
+    // The first byte alone is refused already.
+    for ((first, name), cut) in CLIENTS
+        .into_iter()
+        .flat_map(|client| [(client, client.0.len()), (client, 1)])
+    {
         let wire = Wire::new();
         run(async {
             let runtime = Tls::new(wire.clone()).server(world.server().build().unwrap());
             let mut listener = runtime.listen(&"x:1".into()).await.unwrap();
             let mut client = wire.dial();
             let asking = async {
-                send(&mut client, first).await.unwrap();
+                send(&mut client, &first[..cut]).await.unwrap();
                 let alert = receive(&mut client).await.unwrap();
                 assert_eq!(alert[..2], [21, 3], "an alert, for those who can read it");
                 // What is still sent is taken, and nothing is answered.
+                send(&mut client, &first[cut..]).await.unwrap();
                 send(&mut client, &[1; 5000]).await.unwrap();
                 assert!(receive(&mut client).await.unwrap().is_empty());
                 drop(client);
@@ -41,7 +54,7 @@ fn plain_text_to_a_secured_port_is_named() {
             let bytes = first[..8].escape_ascii();
             assert_eq!(
                 error.to_string(),
-                format!("TLS handshake with {peer}: {text} \"{bytes}\"")
+                format!("TLS handshake with {peer}: {text} \"{bytes}\"{name}")
             );
         });
     }
@@ -50,7 +63,11 @@ fn plain_text_to_a_secured_port_is_named() {
 #[test]
 fn tls_to_a_plain_port_is_named() {
     let world = World::new();
-    for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
+    for (answer, name) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "plain HTTP/1 does"),
+        (b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", "plain HTTP/2 does"),
+        (b"", "it may not speak TLS"),
+    ] {
         let wire = Wire::new();
         run(async {
             let mut listener = wire.listen(&"x:1".into()).await.unwrap();
@@ -67,7 +84,9 @@ fn tls_to_a_plain_port_is_named() {
                 [] => TlsErrorKind::Closed,
                 answer => TlsErrorKind::NotTls(answer[..8].to_vec()),
             };
-            assert_eq!(kind(connected), expected);
+            let error = tls_error(connected);
+            assert_eq!(error.kind(), &expected);
+            assert!(error.to_string().ends_with(name), "{error}");
         });
     }
 }
