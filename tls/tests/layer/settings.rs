@@ -29,6 +29,14 @@ impl Folder {
     fn put_both(&self, issued: &Issued) -> Identity {
         Identity::files(self.put("chain.pem", &issued.chain), self.put("key.pem", &issued.key))
     }
+
+    /// What `error` says of the file with this name, without the folder in front.
+    fn shown(&self, name: &str, error: &ConfigError) -> String {
+        assert_eq!(error.file(), Some(&*self.0.join(name)));
+        let shown = error.to_string();
+        let folder = format!("{}/", self.0.display());
+        shown.strip_prefix(&folder).unwrap().to_owned()
+    }
 }
 
 impl Drop for Folder {
@@ -43,69 +51,68 @@ fn build(chain: &Path, key: &Path) -> ConfigError {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_said_with_its_place() {
-    let folder = Folder::new("wrong");
-    let authority = Authority::new("authority");
-    let issued = authority.issue(&["server.test"]);
+fn a_file_without_what_is_wanted_is_named() {
+    let folder = Folder::new("without");
+    let issued = Authority::new("authority").issue(&["server.test"]);
     let chain = folder.put("chain.pem", &issued.chain);
     let key = folder.put("key.pem", &issued.key);
 
     let absent = folder.0.join("absent.pem");
     let error = build(&absent, &key);
     assert!(matches!(error.kind(), ConfigErrorKind::Read(error) if error.kind() == std::io::ErrorKind::NotFound));
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("{}: cannot be read: ", absent.display()))
-    );
+    let shown = folder.shown("absent.pem", &error);
+    assert!(shown.starts_with("absent.pem: cannot be read: "), "{shown}");
 
-    let text = |name: &str, error: ConfigError| {
-        assert_eq!(error.file(), Some(&*folder.0.join(name)));
-        let shown = error.to_string();
-        shown
-            .strip_prefix(&format!("{}/", folder.0.display()))
-            .unwrap()
-            .to_owned()
-    };
-    assert_eq!(text("key.pem", build(&key, &key)), "key.pem: holds no CERTIFICATE");
-    assert_eq!(
-        text("chain.pem", build(&chain, &chain)),
-        "chain.pem: holds no PRIVATE KEY"
-    );
+    let missing = [
+        (&key, "key.pem: holds no CERTIFICATE"),
+        (&chain, "chain.pem: holds no PRIVATE KEY"),
+    ];
+    for (file, expected) in missing {
+        let (name, _) = expected.split_once(':').unwrap();
+        assert_eq!(folder.shown(name, &build(file, file)), expected);
+    }
+    let roots = TlsClient::builder(Roots::pem("nothing")).build();
+    assert_eq!(roots.map(|_| ()).unwrap_err().to_string(), "holds no CERTIFICATE");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_with_its_line() {
+    let folder = Folder::new("certificates");
+    let issued = Authority::new("authority").issue(&["server.test"]);
+    let key = folder.put("key.pem", &issued.key);
 
     let cut = issued.chain.lines().take(3).collect::<Vec<_>>().join("\n");
     let open = folder.put("open.pem", &format!("a comment\n{cut}"));
     let expected = "open.pem:2: the section CERTIFICATE that begins here has no end";
-    assert_eq!(text("open.pem", build(&open, &key)), expected);
+    assert_eq!(folder.shown("open.pem", &build(&open, &key)), expected);
 
-    let broken = folder.put(
-        "broken.pem",
-        &format!("{}{}", issued.chain, issued.chain.replace("MII", "M!I")),
-    );
+    let twice = format!("{}{}", issued.chain, issued.chain.replace("MII", "M!I"));
+    let broken = folder.put("broken.pem", &twice);
     let line = issued.chain.lines().count() + 1;
-    let shown = text("broken.pem", build(&broken, &key));
-    assert!(
-        shown.starts_with(&format!(
-            "broken.pem:{line}: the section CERTIFICATE cannot be decoded: "
-        )),
-        "{shown}"
-    );
+    let expected = format!("broken.pem:{line}: the section CERTIFICATE cannot be decoded: ");
+    let shown = folder.shown("broken.pem", &build(&broken, &key));
+    assert!(shown.starts_with(&expected), "{shown}");
+    let roots = TlsClient::builder(Roots::file(&broken)).build();
+    assert_eq!(roots.map(|_| ()).unwrap_err().line(), Some(line));
 
-    let empty = folder.put(
-        "empty.pem",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    );
-    let shown = text("empty.pem", build(&empty, &key));
+    let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let empty = folder.put("empty.pem", empty);
+    let shown = folder.shown("empty.pem", &build(&empty, &key));
     assert!(
         shown.starts_with("empty.pem:1: this certificate cannot be used: "),
         "{shown}"
     );
+}
 
-    let odd = folder.put(
-        "odd.pem",
-        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    );
-    let shown = text("odd.pem", build(&chain, &odd));
+#[test]
+fn a_key_that_cannot_be_used_is_named_with_its_line() {
+    let folder = Folder::new("keys");
+    let authority = Authority::new("authority");
+    let chain = folder.put("chain.pem", &authority.issue(&["server.test"]).chain);
+
+    let odd = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let odd = folder.put("odd.pem", odd);
+    let shown = folder.shown("odd.pem", &build(&chain, &odd));
     assert!(
         shown.starts_with("odd.pem:1: this private key cannot be used: "),
         "{shown}"
@@ -114,25 +121,14 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
     let locked = "\n-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let locked = folder.put("locked.pem", locked);
     let expected = "locked.pem:2: the private key is encrypted; decrypt it first";
-    assert_eq!(text("locked.pem", build(&chain, &locked)), expected);
+    assert_eq!(folder.shown("locked.pem", &build(&chain, &locked)), expected);
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let old = folder.put("old.pem", old);
     assert!(matches!(build(&chain, &old).kind(), ConfigErrorKind::EncryptedKey));
 
     let other = folder.put("other.pem", &authority.issue(&["server.test"]).key);
     let expected = "other.pem:1: the private key belongs to another certificate";
-    assert_eq!(text("other.pem", build(&chain, &other)), expected);
-
-    let roots = TlsClient::builder(Roots::file(&broken))
-        .build()
-        .map(|_| ())
-        .expect_err("a client");
-    assert_eq!(roots.line(), Some(line));
-    let roots = TlsClient::builder(Roots::pem("nothing"))
-        .build()
-        .map(|_| ())
-        .expect_err("a client");
-    assert_eq!(roots.to_string(), "holds no CERTIFICATE");
+    assert_eq!(folder.shown("other.pem", &build(&chain, &other)), expected);
 }
 
 #[test]
