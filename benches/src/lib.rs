@@ -5,6 +5,7 @@
 
 pub mod aims;
 pub mod callgrind;
+pub mod calling;
 pub mod cases;
 pub mod chat;
 pub mod comparison;

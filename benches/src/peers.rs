@@ -16,6 +16,8 @@ pub enum Peer {
     Kitewire,
     /// Us, with streams over HTTP/2 where the case has them over TTHeader.
     KitewireHttp2,
+    /// Us, over TLS.
+    KitewireTls,
     /// Our server on smol.
     Smol,
     /// Our server on async-std.
@@ -49,6 +51,7 @@ impl Peer {
             Self::Raw => "raw",
             Self::Kitewire => "kitewire",
             Self::KitewireHttp2 => "over-http2",
+            Self::KitewireTls => "over-tls",
             Self::Smol => "smol",
             Self::AsyncStd => "async-std",
             Self::Mio => "mio",
@@ -82,6 +85,7 @@ impl Peer {
         let path = match self {
             Self::Raw => build_ours("raw")?,
             Self::Kitewire | Self::KitewireHttp2 => build_ours("ours")?,
+            Self::KitewireTls => build_ours("over-tls")?,
             Self::Smol => build_ours("on-smol")?,
             Self::AsyncStd => build_ours("on-async-std")?,
             Self::Mio => build_ours("on-mio")?,

@@ -1,6 +1,6 @@
-//! The same echo on three runtimes and in a loop of its own, in one table.
+//! The same echo on three runtimes, in a loop of its own, and over TLS, in one table.
 //!
-//! Only the server changes: all of them are called by our client on tokio.
+//! All of them are called by our client on tokio, and but for TLS only the server changes.
 
 use std::fs;
 use std::process::ExitCode;
@@ -151,15 +151,16 @@ fn decimals(figure: Option<f64>, places: usize) -> String {
 const fn name(peer: Peer) -> &'static str {
     match peer {
         Peer::Kitewire => "tokio",
+        Peer::KitewireTls => "tokio, TLS",
         Peer::Mio => "mio loop",
         other => other.name(),
     }
 }
 
 const RUNTIMES: Comparison = Comparison {
-    about: "Measures our server on each runtime, and its core in a loop over mio. System calls are counted if strace is there.",
+    about: "Measures our server on each runtime, its core in a loop over mio, and both our sides over TLS. System calls are counted if strace is there.",
     title: "Echo of 1 KiB",
-    peers: &[Peer::Kitewire, Peer::Smol, Peer::AsyncStd, Peer::Mio],
+    peers: &[Peer::Kitewire, Peer::KitewireTls, Peer::Smol, Peer::AsyncStd, Peer::Mio],
     cases: &Case::PING_PONG,
     aims: &[],
     protocol: "ttheader",
