@@ -111,7 +111,8 @@ impl Builder {
         self
     }
 
-    /// How many steps one run may take; ten million by default.
+    /// How many steps one run may take; ten million by default. A step is one poll of a task: one that does not return
+    /// is beyond every limit of a world, and nothing but the process's end ends it.
     pub const fn step_limit(mut self, steps: u64) -> Self {
         self.step_limit = steps;
         self

@@ -4,11 +4,11 @@
 use std::future::{Future, pending, poll_fn};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use kitewire_runtime::{Runtime, Timer};
-use kitewire_simulator::{Instant, SEED, Schedule, Why, World, seeds};
+use kitewire_simulator::{Instant, SEED, Schedule, Simulated, Why, World, seeds};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -141,19 +141,65 @@ fn a_stuck_world_says_what_waits() {
     let stuck = world.run_until(pending::<()>()).unwrap_err();
     assert_eq!(stuck.why, Why::Time(SECOND * 10));
     assert_eq!(stuck.trace.elapsed, SECOND * 10);
+}
 
-    let mut world = World::builder(1).step_limit(1000).build();
-    world.spawn(async {
-        loop {
-            yield_now().await;
+#[test]
+fn tasks_that_turn_in_circles_come_to_the_limit_of_steps() {
+    type Circle = fn(&World);
+    let circles: [Circle; 4] = [
+        // One wakes itself.
+        |world| world.spawn(turn_for_ever()),
+        // Two wake each other.
+        |world| {
+            let ball = Arc::new(Mutex::new(None::<Waker>));
+            for _ in 0..2 {
+                let ball = Arc::clone(&ball);
+                world.spawn(poll_fn(move |cx| {
+                    let other = ball.lock().unwrap().replace(cx.waker().clone());
+                    other.into_iter().for_each(Waker::wake);
+                    Poll::Pending
+                }));
+            }
+        },
+        // Each begins the next one.
+        |world| beget(&world.host("a")),
+        // One waits for a time that is always over, and lets others run.
+        |world| {
+            let host = world.host("a");
+            world.spawn(async move {
+                loop {
+                    host.sleep(Duration::ZERO).await;
+                    yield_now().await;
+                }
+            });
+        },
+    ];
+    for circle in circles {
+        for schedule in [Schedule::Fair, Schedule::Seeded] {
+            let mut world = World::builder(1).schedule(schedule).step_limit(1000).build();
+            circle(&world);
+            let stuck = world.run_until(pending::<()>()).unwrap_err();
+            assert_eq!(stuck.why, Why::Steps(1000));
         }
-    });
-    let stuck = world.run_until(pending::<()>()).unwrap_err();
-    assert_eq!(stuck.why, Why::Steps(1000));
+    }
+    let mut world = World::builder(1).step_limit(1000).build();
+    let stuck = world.run_until(turn_for_ever()).unwrap_err();
+    assert_eq!(stuck.why, Why::Steps(1000), "the future that the world is run with");
+}
+
+async fn turn_for_ever() {
+    loop {
+        yield_now().await;
+    }
+}
+
+fn beget(host: &Simulated) {
+    let next = host.clone();
+    host.spawn(async move { beget(&next) });
 }
 
 /// Counts itself when it is dropped, and spawns another that does.
-struct Guard(Arc<AtomicU32>, Option<kitewire_simulator::Simulated>);
+struct Guard(Arc<AtomicU32>, Option<Simulated>);
 
 impl Drop for Guard {
     fn drop(&mut self) {

@@ -18,10 +18,12 @@ mod report;
 mod station;
 mod task;
 mod tools;
+mod watchdog;
 
 pub use life::{Failure, difference, run};
 pub use property::{Property, Violation};
 pub use report::{Report, Tally};
+pub use watchdog::Watchdog;
 
 /// Keeps the panics that handlers are told to have out of the log.
 pub fn quiet_planned_panics() {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use kitewire_simulation::{Failure, Report, difference, run};
+use kitewire_simulation::{Failure, Report, Watchdog, difference};
 
 fn main() -> ExitCode {
     kitewire_simulation::quiet_planned_panics();
@@ -69,7 +69,8 @@ impl Wish {
 
 /// One seed, twice, with its trace.
 fn one(seed: u64) -> ExitCode {
-    match run(seed, LOG).and_then(|first| Ok((first, run(seed, 0)?))) {
+    let watchdog = Watchdog::start();
+    match run(&watchdog, seed, LOG).and_then(|first| Ok((first, run(&watchdog, seed, 0)?))) {
         Ok((first, second)) => {
             println!("seed {seed} holds every property\n{first}hash {:016x}", first.hash);
             if first.hash == second.hash {
@@ -95,6 +96,7 @@ fn many(from: u64, seeds: u64, threads: u64) -> ExitCode {
     let started = Instant::now();
     let until = from.saturating_add(seeds);
     let (next, failures) = (AtomicU64::new(from), AtomicU64::new(0));
+    let watchdog = Watchdog::start();
     let work = || {
         let mut sum = Report::default();
         loop {
@@ -102,7 +104,7 @@ fn many(from: u64, seeds: u64, threads: u64) -> ExitCode {
             if seed >= until || failures.load(Ordering::Relaxed) >= MAX_FAILURES {
                 return sum;
             }
-            match live(seed) {
+            match live(&watchdog, seed) {
                 Some(report) => sum.add(&report),
                 None => _ = failures.fetch_add(1, Ordering::Relaxed),
             }
@@ -138,9 +140,9 @@ fn many(from: u64, seeds: u64, threads: u64) -> ExitCode {
 }
 
 /// What a seed holds, if it holds its properties. Some are lived through twice, to the same hash.
-fn live(seed: u64) -> Option<Report> {
-    let lived = run(seed, 0).and_then(|first| match seed % TWICE {
-        0 => Ok((run(seed, 0)?.hash == first.hash, first)),
+fn live(watchdog: &Watchdog, seed: u64) -> Option<Report> {
+    let lived = run(watchdog, seed, 0).and_then(|first| match seed % TWICE {
+        0 => Ok((run(watchdog, seed, 0)?.hash == first.hash, first)),
         _ => Ok((true, first)),
     });
     match lived {
@@ -152,6 +154,10 @@ fn live(seed: u64) -> Option<Report> {
     None
 }
 
+fn run(watchdog: &Watchdog, seed: u64, log: usize) -> Result<Report, Box<Failure>> {
+    watchdog.watch(seed, || kitewire_simulation::run(seed, log))
+}
+
 /// Looks for the planted faults.
 #[cfg(kitewire_planted)]
 fn planted(seeds: u64, threads: u64, only: Option<&str>) -> ExitCode {
@@ -159,7 +165,9 @@ fn planted(seeds: u64, threads: u64, only: Option<&str>) -> ExitCode {
         "{:24} {:11} {:10} found by another test",
         "fault", "found at", "property"
     );
-    let (found, all) = kitewire_simulation::planted::search(seeds, threads, only, |search| println!("{search}"));
+    let watchdog = Watchdog::start();
+    let live = |seed| run(&watchdog, seed, 0).err();
+    let (found, all) = kitewire_simulation::planted::search(seeds, threads, only, live, |search| println!("{search}"));
     println!("{found} of {all} planted faults found within {seeds} seeds");
     if found >= all.min(ENOUGH) {
         ExitCode::SUCCESS

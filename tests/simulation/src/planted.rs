@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kitewire_proto::planted::{Bug, plant, reached};
 
-use crate::life::{Failure, run};
+use crate::life::Failure;
 
 /// A fault, and the first seed that shows it.
 #[derive(Debug)]
@@ -18,14 +18,20 @@ pub struct Search {
     reached: u64,
 }
 
-/// Looks for every fault, or the one called `only`, in the first `seeds` seeds, and tells of each by `tell`. Returns how
-/// many were found, and how many there are.
-pub fn search(seeds: u64, threads: u64, only: Option<&str>, tell: impl Fn(&Search)) -> (usize, usize) {
+/// Looks for every fault, or the one called `only`, in the first `seeds` seeds, which `live` lives through, and tells of
+/// each by `tell`. Returns how many were found, and how many there are.
+pub fn search(
+    seeds: u64,
+    threads: u64,
+    only: Option<&str>,
+    live: impl Fn(u64) -> Option<Box<Failure>> + Sync,
+    tell: impl Fn(&Search),
+) -> (usize, usize) {
     let chosen = Bug::ALL.iter().filter(|bug| only.is_none_or(|only| bug.name() == only));
     let (mut found, mut all) = (0, 0);
     for bug in chosen {
         plant(Some(*bug));
-        let failure = first_failure(seeds, threads);
+        let failure = first_failure(seeds, threads, &live);
         let search = Search {
             bug: *bug,
             failure,
@@ -40,7 +46,11 @@ pub fn search(seeds: u64, threads: u64, only: Option<&str>, tell: impl Fn(&Searc
 }
 
 /// The failure of the lowest seed, whichever thread comes first.
-fn first_failure(seeds: u64, threads: u64) -> Option<Box<Failure>> {
+fn first_failure(
+    seeds: u64,
+    threads: u64,
+    live: &(impl Fn(u64) -> Option<Box<Failure>> + Sync),
+) -> Option<Box<Failure>> {
     let (next, limit) = (AtomicU64::new(0), AtomicU64::new(seeds));
     let lowest: Mutex<Option<Box<Failure>>> = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -51,7 +61,7 @@ fn first_failure(seeds: u64, threads: u64) -> Option<Box<Failure>> {
                     if seed >= limit.load(Ordering::Relaxed) {
                         return;
                     }
-                    let Err(failure) = run(seed, 0) else { continue };
+                    let Some(failure) = live(seed) else { continue };
                     limit.fetch_min(seed, Ordering::Relaxed);
                     let mut lowest = lowest.lock().unwrap_or_else(PoisonError::into_inner);
                     if lowest.as_ref().is_none_or(|lowest| seed < lowest.seed) {
