@@ -85,7 +85,7 @@ impl Executor {
         for order in shared.with(|state| std::mem::take(&mut state.orders.list)) {
             match order {
                 Order::Spawn(task) => self.take_in(task),
-                Order::Kill(host) => self.kill(host),
+                Order::Kill(host) => self.kill(host, shared),
             }
         }
     }
@@ -161,12 +161,16 @@ impl Executor {
         });
     }
 
-    fn kill(&mut self, host: HostId) {
+    fn kill(&mut self, host: HostId, shared: &Shared) {
         for slot in 0..self.tasks.len() {
             if self.tasks[slot].as_ref().is_some_and(|task| task.host == Some(host)) {
                 self.remove(slot);
             }
         }
+        // What their destructors have begun ends with them.
+        let is_its = |order: &mut Order| matches!(order, Order::Spawn(task) if task.host == Some(host));
+        let begun = || shared.with(|state| state.orders.list.extract_if(.., is_its).collect::<Vec<_>>());
+        while !begun().is_empty() {}
     }
 
     fn remove(&mut self, slot: usize) {

@@ -4,10 +4,15 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use kitewire_runtime::Instant;
+
+use crate::network::{ConnectionId, HostId};
+use crate::runtime::Simulated;
+
 /// Faults that happen by themselves, as the seed decides. Without any, the network is slow but honest.
 ///
 /// Each is given as "once in so many times" on average; 0 is never. What may go wrong while data arrives is drawn for
-/// each piece that does, so a connection with more traffic meets more faults.
+/// each piece that does, once, so a connection with more traffic meets more faults, and what was held back arrives in the end.
 ///
 /// ```
 /// use std::time::Duration;
@@ -158,6 +163,27 @@ impl FaultKind {
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// A fault that happened. See [`Net::faults`](crate::Net::faults).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FaultInfo {
+    /// When.
+    pub at: Instant,
+    /// What went wrong.
+    pub kind: FaultKind,
+    /// The connection that it happened to, if it was one.
+    pub connection: Option<ConnectionId>,
+    pub(crate) hosts: [HostId; 2],
+}
+
+impl FaultInfo {
+    /// Whether it happened to `host`, to a connection of it, or between it and another one.
+    #[must_use]
+    pub fn concerns(&self, host: &Simulated) -> bool {
+        self.hosts.contains(&host.host)
     }
 }
 

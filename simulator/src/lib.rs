@@ -91,7 +91,7 @@ use std::ops::Range;
 
 pub use builder::Builder;
 pub use executor::Schedule;
-pub use faults::{FaultCounts, FaultKind, Faults};
+pub use faults::{FaultCounts, FaultInfo, FaultKind, Faults};
 pub use kitewire_runtime::{Address, Instant};
 pub use net::Net;
 pub use network::{ConnectionId, ConnectionInfo, Side};

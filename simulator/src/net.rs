@@ -8,6 +8,7 @@ use std::time::Duration;
 use kitewire_runtime::Address;
 
 use crate::core::{Order, Shared};
+use crate::faults::{FaultInfo, Faults};
 use crate::network::{ConnectionId, ConnectionInfo, Place, Refuses, Side};
 use crate::runtime::Simulated;
 
@@ -91,6 +92,17 @@ impl Net {
     /// No partition, stalled link or refusal remains. Connections keep what was done to them.
     pub fn heal_all(&self) {
         self.shared.with(|state| state.network.heal_all(&mut state.core));
+    }
+
+    /// What goes wrong by itself from now on, instead of the faults that the world was built with.
+    pub fn set_faults(&self, faults: Faults) {
+        self.shared.with(|state| state.core.settings.faults = faults);
+    }
+
+    /// What has gone wrong so far, drawn or done on purpose, the first fault first.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultInfo> {
+        self.shared.with(|state| state.core.recorder.faults().to_vec())
     }
 
     /// How long it takes between two hosts, instead of the world's latency.

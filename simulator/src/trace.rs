@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use kitewire_runtime::Instant;
 
-use crate::faults::{FaultCounts, FaultKind};
-use crate::network::{ConnectionId, Side};
+use crate::faults::{FaultCounts, FaultInfo, FaultKind};
+use crate::network::{ConnectionId, HostId, Side};
 
 /// What a world has seen so far.
 ///
@@ -100,9 +100,10 @@ pub(crate) enum Event {
 /// What a fault happened to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
-    Connection(ConnectionId),
-    Hosts(usize, usize),
-    Host(usize),
+    /// One between these hosts.
+    Connection(ConnectionId, [HostId; 2]),
+    Hosts(HostId, HostId),
+    Host(HostId),
 }
 
 /// Collects what happens.
@@ -113,6 +114,7 @@ pub(crate) struct Recorder {
     connections: u64,
     bytes: u64,
     faults: FaultCounts,
+    history: Vec<FaultInfo>,
     lines: VecDeque<(Instant, Event)>,
     keep: usize,
 }
@@ -125,6 +127,7 @@ impl Recorder {
             connections: 0,
             bytes: 0,
             faults: FaultCounts::none(),
+            history: Vec::new(),
             lines: VecDeque::new(),
             keep,
         }
@@ -136,7 +139,10 @@ impl Recorder {
             Event::Step { .. } => self.steps += 1,
             Event::Connect { .. } => self.connections += 1,
             Event::Write { bytes, .. } => self.bytes += *bytes as u64,
-            Event::Fault { kind, .. } => self.faults.count(*kind),
+            Event::Fault { kind, what } => {
+                self.faults.count(*kind);
+                self.history.push(what.info(now, *kind));
+            }
             _ => {}
         }
         if self.keep > 0 {
@@ -145,6 +151,11 @@ impl Recorder {
             }
             self.lines.push_back((now, event));
         }
+    }
+
+    /// The faults that happened, the first one first.
+    pub(crate) fn faults(&self) -> &[FaultInfo] {
+        &self.history
     }
 
     pub(crate) fn trace(&self, now: Instant) -> Trace {
@@ -219,7 +230,7 @@ impl Event {
             Self::GiveUp { from: (id, side) } => format!("{id} {side} gives up sending"),
             Self::Drop { end: (id, side) } => format!("{id} {side} drops it"),
             Self::Fault { kind, what } => match *what {
-                What::Connection(id) => format!("{id} fault: {kind}"),
+                What::Connection(id, _) => format!("{id} fault: {kind}"),
                 What::Hosts(one, other) => format!("fault: {} and {} {kind}", host(one), host(other)),
                 What::Host(one) => format!("fault: {} {kind}", host(one)),
             },
@@ -231,9 +242,23 @@ impl Event {
 impl What {
     const fn number(self) -> u64 {
         match self {
-            Self::Connection(id) => id.0,
+            Self::Connection(id, _) => id.0,
             Self::Hosts(one, other) => ((one as u64) << 32) | other as u64,
             Self::Host(host) => host as u64,
+        }
+    }
+
+    const fn info(self, at: Instant, kind: FaultKind) -> FaultInfo {
+        let (connection, hosts) = match self {
+            Self::Connection(id, hosts) => (Some(id), hosts),
+            Self::Hosts(one, other) => (None, [one, other]),
+            Self::Host(host) => (None, [host, host]),
+        };
+        FaultInfo {
+            at,
+            kind,
+            connection,
+            hosts,
         }
     }
 }

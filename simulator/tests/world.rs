@@ -215,6 +215,24 @@ impl Drop for Guard {
 }
 
 #[test]
+fn what_a_killed_task_begins_as_it_goes_is_killed_with_it() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let mut world = World::new(1);
+    let host = world.host("a");
+    let guard = Guard(Arc::clone(&dropped), Some(host.clone()));
+    host.spawn(async move {
+        let _guard = guard;
+        pending::<()>().await;
+    });
+    world.run_for(SECOND).unwrap();
+    world.net().kill(&host);
+    let afterwards = host.start("afterwards", async {});
+    world.run_for(SECOND).unwrap();
+    assert_eq!(dropped.load(Ordering::Relaxed), 2);
+    assert_eq!((afterwards.is_finished(), world.tasks().len()), (true, 0));
+}
+
+#[test]
 fn everything_goes_with_the_world() {
     let dropped = Arc::new(AtomicU32::new(0));
     let mut world = World::new(1);

@@ -35,17 +35,22 @@ impl Network {
             core.plan(due, Entry::Packet(id, side));
             return;
         }
-        if matches!(packet, Packet::Data(_)) && self.misfortune(core, id, side) {
+        if matches!(packet, Packet::Data(_))
+            && !std::mem::replace(&mut flow.drawn, true)
+            && self.misfortune(core, id, side)
+        {
             return;
         }
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        connection.flows[side as usize].packets.pop_front();
+        let flow = &mut connection.flows[side as usize];
+        flow.packets.pop_front();
+        flow.drawn = false;
         match packet {
             Packet::Open(tries) => {
                 let key = (to, connection.place.clone());
-                let refused = self.links.refuses(core, &key, id);
+                let refused = self.links.refuses(core, &key, connection.what());
                 let listener = self.listeners.get_mut(&key);
                 let listener = listener.filter(|listener| !refused && (!listener.loopback || from == to));
                 knock(core, &self.links, connection, listener, tries);
@@ -189,13 +194,13 @@ fn data(core: &mut Core, links: &Links, connection: &mut Connection, side: Side,
 
 impl Links {
     /// Whether a connect is refused by a fault.
-    fn refuses(&self, core: &mut Core, key: &super::Door, id: ConnectionId) -> bool {
+    fn refuses(&self, core: &mut Core, key: &super::Door, what: What) -> bool {
         let times = core.settings.faults.refusals;
         let refuses = self.refusing.contains(key) || core.random.one_in(times);
         if refuses {
             core.record(Event::Fault {
                 kind: FaultKind::Refused,
-                what: What::Connection(id),
+                what,
             });
         }
         refuses

@@ -9,7 +9,7 @@ use kitewire_runtime::{Address, BytesMut, Instant};
 
 use super::{HostId, Links, Place};
 use crate::core::{Core, Entry, keep};
-use crate::trace::{Event, digest};
+use crate::trace::{Event, What, digest};
 
 /// A connection of a world. They are numbered in the order in which they were begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +104,8 @@ pub(crate) struct Flow {
     pub(super) packets: VecDeque<(Instant, Packet)>,
     /// The first packet stands in the agenda.
     pub(super) planned: bool,
+    /// What goes wrong with the first packet has been drawn.
+    pub(super) drawn: bool,
     /// The first packet could not get through; since when.
     pub(super) held: Option<Instant>,
     /// Nothing gets through any more.
@@ -159,6 +161,12 @@ impl Connection {
     /// The hosts that what `side` sends travels between.
     pub(super) const fn way(&self, side: Side) -> (HostId, HostId) {
         (self.ends[side as usize].host, self.ends[side.other() as usize].host)
+    }
+
+    /// It, as something that a fault happens to.
+    pub(super) const fn what(&self) -> What {
+        let (client, server) = self.way(Side::Client);
+        What::Connection(self.id, [client, server])
     }
 
     pub(super) fn send(&mut self, core: &mut Core, links: &Links, side: Side, packet: Packet) {
@@ -239,7 +247,10 @@ impl Connection {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let offered = slices.iter().map(|slice| slice.len()).sum::<usize>();
-        let space = core.settings.buffer.saturating_sub(flow.bytes.len());
+        // Where a connection was cut, nobody asks how much its reader has room for.
+        let unread = if self.cut { flow.arrived } else { 0 };
+        let waiting = flow.bytes.len() - unread;
+        let space = core.settings.buffer.saturating_sub(waiting);
         if space == 0 && offered > 0 {
             keep(&mut flow.writer, cx);
             return Poll::Pending;
@@ -298,6 +309,7 @@ impl Connection {
             // A reset may overtake what was written before it, when that was lost once on the way.
             if core.random.one_in(2) {
                 self.flows[side as usize].lose();
+                self.ends[side as usize].refused = false;
             }
             self.refuse(core, links, side);
         } else {
@@ -330,6 +342,7 @@ impl Flow {
     pub(super) fn lose(&mut self) {
         self.bytes.truncate(self.arrived);
         self.packets.clear();
+        self.drawn = false;
     }
 
     /// What has arrived is thrown away.

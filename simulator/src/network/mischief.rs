@@ -21,6 +21,8 @@ pub struct ConnectionInfo {
     pub server: Box<str>,
     /// Both sides know of each other.
     pub established: bool,
+    /// Nothing gets through any more, in one direction at least.
+    pub silent: bool,
     /// Bytes that the client has written and the server has not read yet.
     pub to_server: usize,
     /// Bytes that the server has written and the client has not read yet.
@@ -37,6 +39,7 @@ impl Network {
                 client: name(connection.ends[Side::Client as usize].host),
                 server: name(connection.ends[Side::Server as usize].host),
                 established: connection.opening == super::Opening::Open,
+                silent: connection.flows.iter().any(|flow| flow.silent),
                 to_server: connection.flows[Side::Client as usize].bytes.len(),
                 to_client: connection.flows[Side::Server as usize].bytes.len(),
             })
@@ -47,7 +50,7 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        fault(core, FaultKind::Reset, What::Connection(id));
+        fault(core, FaultKind::Reset, connection.what());
         for side in [Side::Client, Side::Server] {
             connection.fail(core, side, io::ErrorKind::ConnectionReset);
         }
@@ -57,7 +60,7 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        fault(core, FaultKind::Cut, What::Connection(id));
+        fault(core, FaultKind::Cut, connection.what());
         if connection.opening == super::Opening::Waiting {
             connection.fail(core, Side::Client, io::ErrorKind::ConnectionReset);
         }
@@ -74,7 +77,7 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        fault(core, FaultKind::Vanished, What::Connection(id));
+        fault(core, FaultKind::Vanished, connection.what());
         for side in sides {
             connection.flows[*side as usize].silent = true;
         }
@@ -84,7 +87,7 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        fault(core, FaultKind::Stalled, What::Connection(id));
+        fault(core, FaultKind::Stalled, connection.what());
         let until = core.now + time;
         for side in sides {
             let flow = &mut connection.flows[*side as usize];
@@ -170,6 +173,7 @@ impl Network {
                 if connection.ends[side as usize].host == host {
                     let flow = &mut connection.flows[side as usize];
                     flow.packets.retain(|(_, packet)| matches!(packet, Packet::Open(_)));
+                    flow.drawn = false;
                     flow.silent = false;
                 }
             }

@@ -151,17 +151,17 @@ impl Network {
             keep(&mut listener.waker, cx);
             return Poll::Pending;
         };
+        let connection = self.connections.get(&id);
         if core.random.one_in(core.settings.faults.accept_failures) {
             core.record(Event::Fault {
                 kind: FaultKind::AcceptFailed,
-                what: What::Connection(id),
+                what: connection.map_or(What::Host(host), Connection::what),
             });
             return Poll::Ready(Err(io::Error::other("too many open files")));
         }
         listener.queue.pop_front();
         core.record(Event::Accept { connection: id });
-        let peer = self.connections.get(&id);
-        let peer = peer.and_then(|connection| connection.ends[Side::Client as usize].address.clone());
+        let peer = connection.and_then(|connection| connection.ends[Side::Client as usize].address.clone());
         Poll::Ready(Ok((id, peer)))
     }
 

@@ -131,6 +131,23 @@ fn a_listener_that_goes_resets_its_queue() {
 }
 
 #[test]
+fn a_reset_of_the_queue_comes_through_whatever_its_clients_have_sent() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        let (server, client) = (world.host("server"), world.host("client"));
+        let done = world.run_until(async {
+            let listener: SimulatedListener = server.listen(&":1".into()).await.unwrap();
+            let mut io = client.connect(&"server:1".into()).await.unwrap();
+            write(&mut io, b"is anybody there?").await.unwrap();
+            client.sleep(Duration::from_secs(1)).await;
+            drop(listener);
+            assert_eq!(kind(read_all(&mut io).await), io::ErrorKind::ConnectionReset);
+        });
+        assert!(done.is_ok(), "seed {seed}: the client waits for ever");
+    }
+}
+
+#[test]
 fn a_connect_that_is_given_up_leaves_nothing() {
     let mut world = World::new(1);
     let (server, client) = (world.host("server"), world.host("client"));

@@ -74,6 +74,23 @@ fn connections_are_reset_cut_and_silenced() {
 }
 
 #[test]
+fn a_writer_that_waits_for_room_learns_that_its_connection_was_cut() {
+    let mut world = World::builder(1).buffer(1000).build();
+    let (client, mut server) = pair(&mut world);
+    let writing = world.host("server").start("write", async move {
+        loop {
+            if let Err(error) = write(&mut server, &message(100)).await {
+                return error.kind();
+            }
+        }
+    });
+    world.run_for(Duration::from_secs(1)).unwrap();
+    assert!(!writing.is_finished());
+    world.net().cut(client.connection());
+    assert_eq!(world.run_until(writing).unwrap(), Ok(io::ErrorKind::ConnectionReset));
+}
+
+#[test]
 fn what_is_stalled_or_partitioned_arrives_later() {
     let second = Duration::from_secs(1);
     let (read, took, world) = after(|world, id| world.net().stall(id, second * 3));
@@ -202,6 +219,54 @@ fn an_address_refuses_until_it_is_admitted() {
         assert_eq!(client.now() - before, Duration::from_secs(4), "there and back");
     });
     done.unwrap();
+}
+
+#[test]
+fn what_happens_to_every_piece_happens_to_it_once() {
+    let moment = Duration::ZERO..=Duration::from_millis(1);
+    let never = Duration::ZERO..=Duration::ZERO;
+    for (faults, kind) in [
+        (Faults::none().stalls(1, moment.clone()), FaultKind::Stalled),
+        (Faults::none().stalls(1, never.clone()), FaultKind::Stalled),
+        (Faults::none().partitions(1, moment), FaultKind::Partitioned),
+        (Faults::none().partitions(1, never.clone()), FaultKind::Partitioned),
+    ] {
+        let mut world = World::builder(1).latency(never.clone()).whole().faults(faults).build();
+        echo(&world.host("server"));
+        let client = world.host("client");
+        let done = world.run_until(exchange(client, message(500)));
+        assert_eq!(done.unwrap().unwrap(), message(500));
+        assert_eq!(world.trace().faults.of(kind), 2, "one each way");
+    }
+}
+
+#[test]
+fn what_went_wrong_is_told_by_host_and_a_storm_ends_when_it_is_asked_to() {
+    let mut world = World::builder(1).faults(Faults::none().refusals(1)).build();
+    let (server, client, other) = (world.host("server"), world.host("client"), world.host("other"));
+    echo(&server);
+    let net = world.net();
+    let connect = |client: kitewire_simulator::Simulated| async move { client.connect(&"server:1".into()).await };
+    let refused = world.run_until(connect(client.clone())).unwrap();
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    let [fault] = net.faults().try_into().unwrap();
+    assert_eq!(fault.kind, FaultKind::Refused);
+    assert!(Instant::ZERO < fault.at && fault.at < world.now());
+    assert_eq!(fault.connection.map(|id| id.number()), Some(0));
+    assert!(fault.concerns(&client) && fault.concerns(&server) && !fault.concerns(&other));
+
+    net.set_faults(Faults::none());
+    let io = world.run_until(connect(other.clone())).unwrap().unwrap();
+    assert!(net.connections().iter().all(|connection| !connection.silent));
+    net.half_open(io.connection(), Side::Server);
+    assert!(net.connections().iter().all(|connection| connection.silent));
+    net.kill(&other);
+    let faults = net.faults();
+    assert_eq!(
+        faults.iter().map(|fault| fault.concerns(&other)).collect::<Vec<_>>(),
+        [false, true, true]
+    );
+    assert_eq!(faults[2].connection, None);
 }
 
 #[test]
