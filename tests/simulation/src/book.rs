@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use kitewire::Runtime;
 use kitewire::runtime::Instant;
-use kitewire_simulator::Simulated;
+use kitewire_simulator::{FaultInfo, FaultKind, Simulated};
 
-use crate::entry::{End, Entry, LATENESS};
+use crate::entry::{Circumstances, End, Entry, LATENESS};
 use crate::messages::Act;
+use crate::plan::{LONGEST_PARTITION, LONGEST_STALL};
 use crate::property::{Property, Violation};
 use crate::report::Tally;
 use crate::task::{Kind, Line, RecvLimit, Scene, Task};
@@ -16,6 +17,7 @@ use crate::task::{Kind, Line, RecvLimit, Scene, Task};
 /// The calls of a world.
 pub(crate) struct Book {
     clock: Simulated,
+    servers: Vec<Simulated>,
     scene: Scene,
     /// The longest way from host to host.
     latency: Duration,
@@ -27,7 +29,6 @@ struct State {
     calls: Vec<Entry>,
     violations: Vec<Violation>,
     stops: Vec<Stopping>,
-    stormy: bool,
     /// Handlers that run.
     running: usize,
     pub(crate) tally: Tally,
@@ -43,20 +44,18 @@ struct Stopping {
 }
 
 impl Book {
-    pub(crate) fn new(clock: &Simulated, scene: &Scene, latency: Duration) -> Arc<Self> {
+    pub(crate) fn new(clock: &Simulated, servers: &[Simulated], scene: &Scene, latency: Duration) -> Arc<Self> {
         Arc::new(Self {
             clock: clock.clone(),
+            servers: servers.to_vec(),
             scene: *scene,
             latency,
-            state: Mutex::new(State {
-                stormy: scene.stormy,
-                ..State::default()
-            }),
+            state: Mutex::default(),
         })
     }
 
-    /// Enters a call.
-    pub(crate) fn open(&self, task: &Task, line: &Line) -> i64 {
+    /// Enters a call of somebody on `host`.
+    pub(crate) fn open(&self, task: &Task, line: &Line, host: &Simulated) -> i64 {
         let opened = self.clock.now();
         let queue = if self.scene.crowded { QUEUE } else { Duration::ZERO };
         let slack = SLACK + self.latency * WAYS * task.steps() + queue;
@@ -65,6 +64,7 @@ impl Book {
         state.calls.push(Entry {
             task: *task,
             line: *line,
+            host: host.clone(),
             opened,
             visited: None,
             visits: 0,
@@ -125,7 +125,8 @@ impl Book {
                 .task
                 .timeout
                 .is_none_or(|timeout| now + TOLD < entry.opened + timeout);
-        let disturbed = state.stormy || state.stops.iter().any(|stop| stop.server == entry.line.server);
+        let stopped = || state.stops.iter().any(|stop| stop.server == entry.line.server);
+        let disturbed = stopped() || self.hindered(entry, now);
         if waits && !disturbed && !entry.relayed && entry.task.recv == RecvLimit::None && entry.task.kind != Kind::Tell
         {
             let what = format!(
@@ -141,7 +142,12 @@ impl Book {
         let now = self.clock.now();
         let mut state = self.lock();
         let Some(index) = State::index(call) else { return };
-        let excuse = state.excuse(index, now);
+        let Some(entry) = state.calls.get(index) else { return };
+        let why = Circumstances {
+            stopped: state.excuse(entry, now),
+            hindered: self.hindered(entry, now),
+            orphaned,
+        };
         let Some(entry) = state.calls.get_mut(index) else {
             return;
         };
@@ -152,7 +158,7 @@ impl Book {
         entry.ended = Some(now);
         entry.dropped = matches!(end, End::Dropped);
         self.clock.note(end.text(call));
-        let verdict = entry.judge(call, now, &end, excuse, orphaned);
+        let verdict = entry.judge(call, now, &end, &why);
         state.tally.end(&end);
         if let Err((property, what)) = verdict {
             let text = state.calls.get(index).map(Entry::text).unwrap_or_default();
@@ -221,11 +227,11 @@ impl Book {
     /// Every call that ended well has run its handler, once; so have those that are only told.
     pub(crate) fn check_visits(&self) {
         let mut state = self.lock();
-        let missing = state.calls.iter().enumerate().find(|(index, entry)| {
+        let missing = state.calls.iter().enumerate().find(|(_, entry)| {
             let expected = entry.task.kind == Kind::Tell && !entry.dropped;
             // It may still have been under way when its server stopped.
-            let excused = || entry.ended.is_none_or(|ended| state.excuse(*index, ended + NOTICE));
-            entry.visits == 0 && expected && !excused()
+            let excused = |ended| state.excuse(entry, ended) || self.hindered(entry, ended);
+            entry.visits == 0 && expected && !entry.ended.is_none_or(|ended| excused(ended + NOTICE))
         });
         if let Some((index, entry)) = missing {
             let what = format!("call {} has never come to its handler: {}", index + 1, entry.text());
@@ -239,6 +245,23 @@ impl Book {
 
     pub(crate) fn take_tally(&self) -> Tally {
         std::mem::take(&mut self.lock().tally)
+    }
+
+    /// Whether the network has done something between the two hosts of a call, or behind them, that lets it fail or wait.
+    fn hindered(&self, entry: &Entry, now: Instant) -> bool {
+        if !self.scene.stormy {
+            return false;
+        }
+        let concerns = |fault: &FaultInfo| {
+            let server = self.servers.get(entry.line.server);
+            let between = fault.concerns(&entry.host) && server.is_some_and(|server| fault.concerns(server));
+            between || entry.task.hops > 0
+        };
+        let lasts = |fault: &FaultInfo| aftermath(fault.kind).is_none_or(|time| entry.opened < fault.at + time);
+        let faults = self.clock.net().faults();
+        faults
+            .iter()
+            .any(|fault| fault.at <= now && concerns(fault) && lasts(fault))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -259,18 +282,14 @@ impl State {
         self.violations.push(Violation { property, what });
     }
 
-    /// Whether something has happened to the server of a call that lets it fail.
-    fn excuse(&self, index: usize, now: Instant) -> bool {
-        let Some(entry) = self.calls.get(index) else {
-            return true;
-        };
-        self.stormy
-            || self.stops.iter().any(|stop| {
-                let concerns = stop.server == entry.line.server || entry.task.hops > 0;
-                // A graceful stop lets calls whose handlers have begun come to their end.
-                let spared = entry.visits > 0 && entry.task.hops == 0 && now + LATENESS < stop.from + stop.patience;
-                concerns && !spared && now >= stop.from && stop.until.is_none_or(|until| entry.opened < until)
-            })
+    /// Whether the stop of a server lets a call fail.
+    fn excuse(&self, entry: &Entry, now: Instant) -> bool {
+        self.stops.iter().any(|stop| {
+            let concerns = stop.server == entry.line.server || entry.task.hops > 0;
+            // A graceful stop lets calls whose handlers have begun come to their end.
+            let spared = entry.visits > 0 && entry.task.hops == 0 && now + LATENESS < stop.from + stop.patience;
+            concerns && !spared && now >= stop.from && stop.until.is_none_or(|until| entry.opened < until)
+        })
     }
 }
 
@@ -285,13 +304,12 @@ impl Drop for Visit {
         let now = self.book.clock.now();
         let mut state = self.book.lock();
         state.running -= 1;
-        let stormy = state.stormy;
         let Some(entry) = state.entry(self.call) else { return };
         entry.running = false;
         let left = entry.ended.filter(|_| entry.task.act == Act::Linger);
         if let Some(left) = left
             && now.saturating_since(left) > NOTICE + entry.slack
-            && !stormy
+            && !self.book.hindered(entry, now)
         {
             let late = now.saturating_since(left);
             let what = format!(
@@ -301,6 +319,16 @@ impl Drop for Visit {
             );
             state.violate(Property::Cancelled, what);
         }
+    }
+}
+
+/// For how long a fault may be felt; nothing means for ever.
+fn aftermath(kind: FaultKind) -> Option<Duration> {
+    match kind {
+        FaultKind::Vanished => None,
+        FaultKind::Stalled => Some(LONGEST_STALL + RECOVERY),
+        FaultKind::Partitioned => Some(LONGEST_PARTITION + RECOVERY),
+        _ => Some(RECOVERY),
     }
 }
 
@@ -314,5 +342,5 @@ const WAYS: u32 = 40;
 const TOLD: Duration = Duration::from_millis(1);
 /// How long the news may travel that nobody waits any more.
 const NOTICE: Duration = Duration::from_millis(300);
-/// How long clients may be busy with connections that are gone, once a server is back.
+/// How long clients may be busy with connections that are gone, once a server or the network is back.
 const RECOVERY: Duration = Duration::from_millis(500);

@@ -54,7 +54,7 @@ impl Caller {
 
     /// Makes the call that `task` describes.
     pub(crate) async fn run(&self, task: &Task) {
-        let call = self.book.open(task, &self.line);
+        let call = self.book.open(task, &self.line, &self.runtime);
         let work = self.work(call, task, None);
         let end = match task.gives_up {
             None => Some(work.await),
@@ -65,7 +65,7 @@ impl Caller {
 
     /// The same as a part of `parent`, which it ends with.
     pub(crate) async fn relay(&self, task: &Task, parent: &Call) -> Result<(), Error> {
-        let call = self.book.open(task, &self.line);
+        let call = self.book.open(task, &self.line, &self.runtime);
         self.book.relayed(call);
         let mut guard = Relayed {
             book: Some(&self.book),

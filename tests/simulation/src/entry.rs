@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kitewire::runtime::Instant;
 use kitewire::{Error, ErrorKind};
+use kitewire_simulator::Simulated;
 
 use crate::messages::Act;
 use crate::messages::work::WorkAskError;
@@ -14,6 +15,8 @@ use crate::task::{Kind, Line, RecvLimit, Task};
 pub(crate) struct Entry {
     pub(crate) task: Task,
     pub(crate) line: Line,
+    /// Where the caller is.
+    pub(crate) host: Simulated,
     pub(crate) opened: Instant,
     pub(crate) visited: Option<Instant>,
     pub(crate) visits: u32,
@@ -27,6 +30,16 @@ pub(crate) struct Entry {
     pub(crate) crowded: bool,
     /// It ends with another call.
     pub(crate) relayed: bool,
+}
+
+/// What may explain how a call ended.
+pub(crate) struct Circumstances {
+    /// A server that stopped lets it fail.
+    pub(crate) stopped: bool,
+    /// The network lets it fail.
+    pub(crate) hindered: bool,
+    /// It is a part of another one, which nobody waits for any more.
+    pub(crate) orphaned: bool,
 }
 
 /// How a call ended for its caller.
@@ -72,10 +85,10 @@ impl Entry {
         call: i64,
         now: Instant,
         end: &End,
-        excused: bool,
-        orphaned: bool,
+        why: &Circumstances,
     ) -> Result<(), (Property, String)> {
         let (task, took) = (&self.task, now.saturating_since(self.opened));
+        let excused = why.stopped || why.hindered;
         if let Some(timeout) = task.timeout
             && task.kind != Kind::Tell
             && took > timeout + task.last_rests() + LATENESS
@@ -92,9 +105,13 @@ impl Entry {
             End::Dropped => Ok(()),
             End::Good => self.judge_good(took),
             End::Failed(failure) if failure.fits(task.act, call) => Ok(()),
-            End::Failed(_) if orphaned => Ok(()),
+            End::Failed(_) if why.orphaned => Ok(()),
             End::Failed(failure) if failure.kind == ErrorKind::Timeout => self.judge_timeout(took, excused),
             End::Failed(failure) if excused && failure.is_of_the_network() => Ok(()),
+            // What a relay failed with is told in its handler's words.
+            End::Failed(failure) if excused && task.hops > 0 && failure.is_remote() => Ok(()),
+            End::Failed(failure) if why.stopped && failure.says(&FAREWELLS) => Ok(()),
+            End::Failed(failure) if why.hindered && failure.says(&[LATE]) => Ok(()),
             // A server counts streams whose callers have gone as long as their handlers run.
             End::Failed(failure) if self.crowded && failure.text.contains("REFUSED_STREAM") => Ok(()),
             End::Failed(failure) => Err((Property::Honest, format!("failed with {failure:?}"))),
@@ -117,8 +134,12 @@ impl Entry {
 
     fn judge_timeout(&self, took: Duration, excused: bool) -> Result<(), (Property, String)> {
         let task = &self.task;
-        if !matches!(task.recv, RecvLimit::None) {
-            return Ok(());
+        if let RecvLimit::Cancels(limit) | RecvLimit::Keeps(limit) = task.recv {
+            let least = task.timeout.map_or(limit, |timeout| timeout.min(limit));
+            return match excused || took >= least {
+                true => Ok(()),
+                false => Err((Property::Deadline, format!("timed out after {took:?} already"))),
+            };
         }
         match task.timeout {
             None if excused => Ok(()),
@@ -149,14 +170,15 @@ impl End {
 impl Failure {
     /// Whether a handler that ends with `act` fails its call like this.
     fn fits(&self, act: Act, call: i64) -> bool {
-        let remote = matches!(self.kind, ErrorKind::Remote | ErrorKind::Status);
+        let remote = self.is_remote();
         match act {
             Act::Answer => false,
             Act::Business => self.kind == ErrorKind::Business && self.business == Some(business_code(call)),
             Act::Declined => self.declined == Some(call),
             Act::Fail => remote && self.text.contains(&broken(call)),
             Act::Typed => remote && self.text.contains(&typed(call)),
-            Act::Panic | Act::Linger => remote,
+            Act::Panic => remote && self.text.contains("panic"),
+            Act::Linger => remote && self.text.contains(NOBODY_WAITS),
         }
     }
 
@@ -165,17 +187,22 @@ impl Failure {
         !matches!(task.act, Act::Panic | Act::Linger) && self.fits(task.act, call)
     }
 
-    /// Whether a lost or ending connection explains it, at this server or behind it.
+    /// Whether a lost connection explains it.
     const fn is_of_the_network(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Connect
-                | ErrorKind::Transport
-                | ErrorKind::Timeout
-                | ErrorKind::Cancelled
-                | ErrorKind::Status
-                | ErrorKind::Remote
+            ErrorKind::Connect | ErrorKind::Transport | ErrorKind::Timeout | ErrorKind::Cancelled
         )
+    }
+
+    /// Whether a server has said it.
+    const fn is_remote(&self) -> bool {
+        matches!(self.kind, ErrorKind::Remote | ErrorKind::Status)
+    }
+
+    /// Whether a server has said some of these words.
+    fn says(&self, words: &[&str]) -> bool {
+        self.is_remote() && words.iter().any(|words| self.text.contains(words))
     }
 }
 
@@ -228,5 +255,11 @@ impl From<WorkAskError> for Failure {
     }
 }
 
+/// What a server that stops says, and its clients.
+const FAREWELLS: [&str; 2] = ["the connection is draining", "the server is shutting down"];
+/// What a server says to whom a request does not come in time.
+const LATE: &str = "connection read timeout";
+/// What a handler ends with that has waited for its caller to go.
+pub(crate) const NOBODY_WAITS: &str = "nobody waits any more";
 /// How much later than its deadline a call may end.
 pub(crate) const LATENESS: Duration = Duration::from_millis(2);

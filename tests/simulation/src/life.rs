@@ -1,22 +1,24 @@
 //! The life of one world: servers begin, clients call, servers stop and come back, and in the end nothing is left.
 
+mod ending;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kitewire::{Runtime, ServerHandle, Unfinished};
-use kitewire_simulator::{Killed, Net, Random, Simulated, Task as Running, World};
+use kitewire_simulator::{ConnectionInfo, Killed, Net, Random, Simulated, Task as Running, World};
 
 use crate::book::Book;
 use crate::caller::Caller;
 use crate::messages::work::{SideServer, WorkServer};
 use crate::messages::workpb::WorkPbServer;
-use crate::plan::{MEMORY, Plan, Weather};
+use crate::plan::{Plan, Weather};
 use crate::property::{Property, Violation};
 use crate::report::Report;
 use crate::station::Station;
 use crate::task::{Line, Scene, Task};
-use crate::tools::{Group, within};
+use crate::tools::Group;
 
 /// The first line in which two lives of the same seed differ: what the first and the second one did.
 #[must_use]
@@ -65,8 +67,12 @@ pub fn run(seed: u64, log: usize) -> Result<Report, Box<Failure>> {
 fn live(seed: u64, log: usize) -> (Result<Report, Violation>, Vec<String>) {
     let mut plan = Plan::draw(seed);
     let mut world = plan.world(seed, log);
-    let book = Book::new(&world.host("book"), &plan.scene, plan.latency);
-    let town = Town::new(&world, &mut plan, &book);
+    let clock = world.host("book");
+    let servers: Vec<_> = (0..plan.scene.servers)
+        .map(|server| world.host(&format!("server-{server}")))
+        .collect();
+    let book = Book::new(&clock, &servers, &plan.scene, plan.latency);
+    let town = Town::new(&world, &mut plan, &book, &servers);
     let lines = town.lines();
     let ended = world.run_until(town.live(plan.weather));
     if let Err(stuck) = &ended {
@@ -101,6 +107,8 @@ struct Town {
     clients: Vec<Household>,
     scene: Scene,
     random: Random,
+    /// Connections that nobody has been told of that they are dead: who uses one may wait for ever.
+    silent: Vec<ConnectionInfo>,
 }
 
 /// A place where a server stands.
@@ -127,15 +135,11 @@ struct Household {
 }
 
 impl Town {
-    fn new(world: &World, plan: &mut Plan, book: &Arc<Book>) -> Self {
-        let servers = plan.scene.servers;
-        let hosts: Vec<_> = (0..servers)
-            .map(|server| world.host(&format!("server-{server}")))
-            .collect();
+    fn new(world: &World, plan: &mut Plan, book: &Arc<Book>, hosts: &[Simulated]) -> Self {
         let mut posts = Vec::new();
         for (server, host) in hosts.iter().enumerate() {
             let station = Station::new(server, host, book);
-            let next = (server + 1) % servers;
+            let next = (server + 1) % hosts.len();
             if next != server {
                 let line = plan.line(next);
                 if let Ok(client) = plan.client(host, &line, hosts[next].address(PORT), "relay") {
@@ -151,7 +155,7 @@ impl Town {
                 standing: None,
             });
         }
-        let clients = (0..plan.clients).filter_map(|number| Household::new(world, plan, book, &hosts, number));
+        let clients = (0..plan.clients).filter_map(|number| Household::new(world, plan, book, hosts, number));
         Self {
             clients: clients.collect(),
             book: Arc::clone(book),
@@ -160,6 +164,7 @@ impl Town {
             posts,
             scene: plan.scene,
             random: plan.random.fork(),
+            silent: Vec::new(),
         }
     }
 
@@ -188,13 +193,13 @@ impl Town {
             }
         }
         busy.wait().await;
-        self.net.heal_all();
-        self.settle(weather).await;
+        self.end_storm();
+        self.settle().await;
         let early = self.random.one_in(2);
         if early {
             self.clients.clear();
         }
-        self.close(weather).await;
+        self.close().await;
         self.clients.clear();
     }
 
@@ -214,7 +219,8 @@ impl Town {
                 .duration(&(Duration::from_millis(100)..=Duration::from_secs(3))),
         };
         let Some(post) = self.posts.get_mut(index) else { return };
-        self.book.stopping(post.server, patience);
+        let spared = if killed { Duration::ZERO } else { patience };
+        self.book.stopping(post.server, spared);
         if killed {
             self.net.kill(&post.host);
             post.standing = None;
@@ -230,65 +236,6 @@ impl Town {
         post.begin(plan, &self.book).await;
         self.book.started(post.server);
     }
-
-    /// All callers have their ends: nothing is left to be done.
-    async fn settle(&self, weather: Weather) {
-        if weather == Weather::Stormy {
-            return;
-        }
-        self.clock.sleep(QUIET + self.scene.max_pause * 8).await;
-        let running = self.book.running();
-        if running > 0 {
-            let what = format!("{running} handlers run on:{}", self.book.at_work());
-            self.book.violate(Property::Handlers, what);
-            return;
-        }
-        for post in &self.posts {
-            let Some(standing) = &post.standing else { continue };
-            let stats = standing.handle.stats();
-            let server = post.server;
-            if stats.calls > 0 {
-                self.book
-                    .violate(Property::Idle, format!("server {server} is idle, and tells {stats:?}"));
-            } else if stats.withheld > 0 {
-                self.book.violate(
-                    Property::Credit,
-                    format!("server {server} is idle, and tells {stats:?}"),
-                );
-            } else if stats.memory > 0 {
-                self.book.violate(
-                    Property::Memory,
-                    format!("server {server} is idle, and tells {stats:?}"),
-                );
-            }
-        }
-        for client in &self.clients {
-            let stats = client.caller.stats();
-            if stats.calls > 0 || stats.memory > 0 || stats.withheld > 0 {
-                let what = format!("a client is idle, and tells {stats:?}: {:?}", client.caller.line());
-                self.book.violate(Property::Credit, what);
-            }
-        }
-    }
-
-    /// Every server stops, and has to do so in time.
-    async fn close(&mut self, weather: Weather) {
-        for post in &mut self.posts {
-            let patience = self.random.duration(&(Duration::ZERO..=Duration::from_secs(4)));
-            self.book.stopping(post.server, patience);
-            let ended = post.stop(patience, &self.book).await;
-            if weather != Weather::Stormy && !patience.is_zero() && matches!(ended, Some(Ok(Err(_)))) {
-                let what = format!("server {} had no calls, and left some: {ended:?}", post.server);
-                self.book.violate(Property::Shutdown, what);
-            }
-        }
-        self.clock.sleep(QUIET + self.scene.max_pause * 8).await;
-        let running = self.book.running();
-        if running > 0 && weather != Weather::Stormy {
-            let what = format!("{running} handlers outlive their servers:{}", self.book.at_work());
-            self.book.violate(Property::Handlers, what);
-        }
-    }
 }
 
 impl Post {
@@ -303,7 +250,7 @@ impl Post {
             Ok(bound) => {
                 let handle = bound.handle();
                 let running = self.host.start("server", bound.run());
-                let watch = watch(self.host.clone(), handle.clone(), Arc::clone(book));
+                let watch = ending::watch(self.host.clone(), handle.clone(), Arc::clone(book));
                 drop(self.host.start("watch", watch));
                 self.standing = Some(Standing { handle, running });
             }
@@ -376,27 +323,10 @@ impl Household {
     }
 }
 
-/// Looks now and then how much the connections of a server hold, until it ends.
-async fn watch(runtime: Simulated, handle: ServerHandle, book: Arc<Book>) {
-    while within(&runtime, LOOK, handle.wait()).await.is_none() {
-        let stats = handle.stats();
-        if stats.memory > stats.connections * (MEMORY + MESSAGE) {
-            book.violate(Property::Memory, format!("{} tells {stats:?}", runtime.name()));
-            return;
-        }
-    }
-}
-
 /// Lines of a trace that no world reaches.
 const EVERYTHING: usize = 10_000_000;
-/// How often a server is looked at.
-const LOOK: Duration = Duration::from_millis(100);
-/// A message that was let in as the last one.
-const MESSAGE: usize = 512 * 1024;
 /// Where every server listens.
 const PORT: u16 = 8888;
-/// How long handlers may take to hear that nobody waits any more.
-const QUIET: Duration = Duration::from_secs(3);
 /// What connections get for closing after a server's patience.
 const GOODBYE: Duration = Duration::from_millis(502);
 /// After which nothing is left of servers and clients that are gone.

@@ -108,8 +108,8 @@ impl Plan {
             .resets(rate(30, 600))
             .cuts(rate(30, 600))
             .vanishings(rate(100, 1000))
-            .stalls(rate(20, 200), Duration::from_millis(1)..=Duration::from_millis(400))
-            .partitions(rate(100, 1000), Duration::from_millis(1)..=Duration::from_secs(3));
+            .stalls(rate(20, 200), Duration::from_millis(1)..=LONGEST_STALL)
+            .partitions(rate(100, 1000), Duration::from_millis(1)..=LONGEST_PARTITION);
         let builder = builder.faults(faults);
         match random.one_in(3) {
             true => builder.poll_cost(Duration::ZERO..=Duration::from_micros(20)),
@@ -274,8 +274,12 @@ const fn switch(on: bool) -> Switch {
     if on { Switch::On } else { Switch::Off }
 }
 
+/// How long one direction of a connection stands still at most.
+pub(crate) const LONGEST_STALL: Duration = Duration::from_millis(400);
+/// How long two hosts do not hear each other at most.
+pub(crate) const LONGEST_PARTITION: Duration = Duration::from_secs(3);
 /// What one connection may hold.
-pub(crate) const MEMORY: usize = 8 * 1024 * 1024;
+pub(crate) const MEMORY: usize = 1024 * 1024;
 /// No world needs so much.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
 const STEP_LIMIT: u64 = 1_500_000;

@@ -8,7 +8,7 @@ use kitewire_simulator::Simulated;
 
 use crate::book::{Book, Visit};
 use crate::caller::Caller;
-use crate::entry::{broken, business_code, typed};
+use crate::entry::{NOBODY_WAITS, broken, business_code, typed};
 use crate::messages::work::{Declined, Side, Work, WorkAskError};
 use crate::messages::workpb::{self, WorkPb};
 use crate::messages::{Act, Order, Piece, Receipt, Way, digest, is_payload, narrow, payload, wide};
@@ -133,7 +133,7 @@ impl Station {
                 self.check(call.is_cancelled(), Property::Cancelled, || {
                     format!("call {id} is cancelled, and is not")
                 });
-                Error::new("nobody waits any more").into()
+                Error::new(NOBODY_WAITS).into()
             }
         })
     }
