@@ -7,9 +7,9 @@ use kitewire::Runtime;
 use kitewire::runtime::Instant;
 use kitewire_simulator::{FaultInfo, FaultKind, Simulated};
 
-use crate::entry::{Circumstances, End, Entry, LATENESS};
+use crate::entry::{Circumstances, End, Entry, LATENESS, NOTICE};
 use crate::messages::Act;
-use crate::plan::{LONGEST_PARTITION, LONGEST_STALL};
+use crate::plan::{FEWEST_STREAMS, LONGEST_PARTITION, LONGEST_STALL};
 use crate::property::{Property, Violation};
 use crate::report::Tally;
 use crate::task::{Kind, Line, RecvLimit, Scene, Task};
@@ -71,8 +71,8 @@ impl Book {
             ended: None,
             dropped: false,
             running: false,
+            left: None,
             slack,
-            crowded: self.scene.crowded,
             relayed: false,
         });
         i64::try_from(state.calls.len()).unwrap_or(i64::MAX)
@@ -147,6 +147,7 @@ impl Book {
             stopped: state.excuse(entry, now),
             hindered: self.hindered(entry, now),
             orphaned,
+            full: self.scene.crowded && end.is_refused_stream() && state.fills_up(entry),
         };
         let Some(entry) = state.calls.get_mut(index) else {
             return;
@@ -282,6 +283,13 @@ impl State {
         self.violations.push(Violation { property, what });
     }
 
+    /// Whether the connection of a stream may have been full when that came. Its client keeps to the limit; but a server
+    /// counts a stream whose caller has gone until its handler has ended.
+    fn fills_up(&self, entry: &Entry) -> bool {
+        let beside = || self.calls.iter().filter(|other| other.is_beside(entry));
+        beside().any(Entry::is_left_behind) && beside().count() > FEWEST_STREAMS as usize
+    }
+
     /// Whether the stop of a server lets a call fail.
     fn excuse(&self, entry: &Entry, now: Instant) -> bool {
         self.stops.iter().any(|stop| {
@@ -306,6 +314,7 @@ impl Drop for Visit {
         state.running -= 1;
         let Some(entry) = state.entry(self.call) else { return };
         entry.running = false;
+        entry.left = Some(now);
         let left = entry.ended.filter(|_| entry.task.act == Act::Linger);
         if let Some(left) = left
             && now.saturating_since(left) > NOTICE + entry.slack
@@ -340,7 +349,5 @@ const QUEUE: Duration = Duration::from_secs(60);
 const WAYS: u32 = 40;
 /// Headers tell deadlines in whole milliseconds.
 const TOLD: Duration = Duration::from_millis(1);
-/// How long the news may travel that nobody waits any more.
-const NOTICE: Duration = Duration::from_millis(300);
 /// How long clients may be busy with connections that are gone, once a server or the network is back.
 const RECOVERY: Duration = Duration::from_millis(500);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kitewire::runtime::Instant;
-use kitewire::{Error, ErrorKind};
+use kitewire::{Error, ErrorKind, StreamTransport, Transport};
 use kitewire_simulator::Simulated;
 
 use crate::messages::Act;
@@ -24,10 +24,10 @@ pub(crate) struct Entry {
     pub(crate) ended: Option<Instant>,
     pub(crate) dropped: bool,
     pub(crate) running: bool,
+    /// When its handler has ended.
+    pub(crate) left: Option<Instant>,
     /// What connecting and the network may take.
     pub(crate) slack: Duration,
-    /// Connections allow few calls at once.
-    pub(crate) crowded: bool,
     /// It ends with another call.
     pub(crate) relayed: bool,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Circumstances {
     pub(crate) hindered: bool,
     /// It is a part of another one, which nobody waits for any more.
     pub(crate) orphaned: bool,
+    /// Its connection may have had as many streams as it takes.
+    pub(crate) full: bool,
 }
 
 /// How a call ended for its caller.
@@ -112,10 +114,37 @@ impl Entry {
             End::Failed(failure) if excused && task.hops > 0 && failure.is_remote() => Ok(()),
             End::Failed(failure) if why.stopped && failure.says(&FAREWELLS) => Ok(()),
             End::Failed(failure) if why.hindered && failure.says(&[LATE]) => Ok(()),
-            // A server counts streams whose callers have gone as long as their handlers run.
-            End::Failed(failure) if self.crowded && failure.text.contains("REFUSED_STREAM") => Ok(()),
+            End::Failed(failure) if why.full && failure.is_refused_stream() => Ok(()),
             End::Failed(failure) => Err((Property::Honest, format!("failed with {failure:?}"))),
         }
+    }
+
+    /// Whether it is a stream of HTTP/2.
+    fn is_http2_stream(&self) -> bool {
+        match self.task.kind {
+            Kind::Ask | Kind::Tell | Kind::Echo | Kind::Reserve => self.line.calls == Transport::Grpc,
+            _ => self.line.streams == StreamTransport::Grpc,
+        }
+    }
+
+    /// Whether it was a stream of the same client as `other`, and its server may have counted it while that was open.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        let same = || (self.line.server, self.host.name()) == (other.line.server, other.host.name());
+        let over = match self.visits {
+            // Its beginning and its end may have come at once, with those of others behind them.
+            0 => self.ended.map(|ended| ended + NOTICE),
+            _ => self
+                .ended
+                .max(self.left)
+                .filter(|_| !self.running && self.ended.is_some()),
+        };
+        self.is_http2_stream() && over.is_none_or(|over| over >= other.opened) && same()
+    }
+
+    /// Whether its caller has gone before its handler.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.ended
+            .is_some_and(|ended| self.left.is_none_or(|left| left > ended))
     }
 
     fn judge_good(&self, took: Duration) -> Result<(), (Property, String)> {
@@ -157,6 +186,11 @@ impl Entry {
 }
 
 impl End {
+    /// Whether a server has as many streams as it takes.
+    pub(crate) fn is_refused_stream(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_refused_stream())
+    }
+
     /// For the trace.
     pub(crate) fn text(&self, call: i64) -> String {
         match self {
@@ -198,6 +232,10 @@ impl Failure {
     /// Whether a server has said it.
     const fn is_remote(&self) -> bool {
         matches!(self.kind, ErrorKind::Remote | ErrorKind::Status)
+    }
+
+    fn is_refused_stream(&self) -> bool {
+        self.text.contains("REFUSED_STREAM")
     }
 
     /// Whether a server has said some of these words.
@@ -261,5 +299,7 @@ const FAREWELLS: [&str; 2] = ["the connection is draining", "the server is shutt
 const LATE: &str = "connection read timeout";
 /// What a handler ends with that has waited for its caller to go.
 pub(crate) const NOBODY_WAITS: &str = "nobody waits any more";
+/// How long the news may travel that nobody waits any more.
+pub(crate) const NOTICE: Duration = Duration::from_millis(300);
 /// How much later than its deadline a call may end.
 pub(crate) const LATENESS: Duration = Duration::from_millis(2);

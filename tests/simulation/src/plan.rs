@@ -219,9 +219,11 @@ impl Plan {
             false => None,
         };
         if self.scene.crowded {
-            // A server refuses what comes before its clients know how much that is.
-            config.max_concurrent_streams = *random.pick(&[3, 4, 8]).unwrap_or(&8);
-            config.initial_max_streams = 3;
+            config.max_concurrent_streams = *random.pick(&[FEWEST_STREAMS, 4, 8]).unwrap_or(&8);
+            // Some clients open more before they know how many that is: servers take them.
+            if config.max_concurrent_streams < 8 {
+                config.initial_max_streams = FEWEST_STREAMS;
+            }
         }
         config.header_table_size = *random.pick(&[0, 100, 4096]).unwrap_or(&4096);
         config.encoder_table_size = *random.pick(&[0, 100, 4096]).unwrap_or(&4096);
@@ -278,6 +280,8 @@ const fn switch(on: bool) -> Switch {
 pub(crate) const LONGEST_STALL: Duration = Duration::from_millis(400);
 /// How long two hosts do not hear each other at most.
 pub(crate) const LONGEST_PARTITION: Duration = Duration::from_secs(3);
+/// Streams that a connection of HTTP/2 allows at least.
+pub(crate) const FEWEST_STREAMS: u32 = 3;
 /// What one connection may hold.
 pub(crate) const MEMORY: usize = 1024 * 1024;
 /// No world needs so much.
