@@ -85,7 +85,7 @@ func call() error {
 		return err
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	methods := map[string]func(context.Context, testpb.TestServiceClient) error{
 		"unary": unary, "client": clientStreaming, "server": serverStreaming, "bidi": bidirectional,

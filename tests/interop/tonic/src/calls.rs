@@ -206,4 +206,4 @@ fn say(words: &Words) -> Say {
 }
 
 /// Long enough for the first message to reach the handler.
-const MOMENT: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_secs(1);

@@ -117,7 +117,7 @@ impl Peers for Handlers {
 
     async fn ended(&self, request: Request<Name>) -> Result<Response<Ending>, Status> {
         let call = request.into_inner().call;
-        for _ in 0..200 {
+        for _ in 0..1500 {
             if let Some(how) = self.endings.of(&call) {
                 return Ok(Response::new(Ending { how: how.to_owned() }));
             }

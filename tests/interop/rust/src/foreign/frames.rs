@@ -14,7 +14,7 @@ pub(super) struct Frame<'a> {
 
 /// Waits until the client has sent such a frame.
 pub(super) async fn sent(proxy: &Proxy, what: &str, is_it: impl Fn(Frame<'_>) -> bool) -> Result<(), String> {
-    for _ in 0..200 {
+    for _ in 0..1500 {
         if frames(&proxy.carried().requests).any(&is_it) {
             return Ok(());
         }

@@ -180,4 +180,4 @@ impl Way {
 }
 
 /// No cell takes this long unless something hangs.
-const CELL: Duration = Duration::from_secs(15);
+const CELL: Duration = Duration::from_secs(120);

@@ -1,14 +1,12 @@
 //! Programs of peers: gone when their handles are dropped, and never waited for without an end.
 
 use std::ffi::OsStr;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::LOG;
@@ -45,31 +43,39 @@ impl Program {
         })
     }
 
-    /// Starts one that is told its port.
-    pub(super) async fn start_on_port(program: &Path, option: &str) -> Result<Self, String> {
-        Self::start_on_port_with(program, option, &[]).await
-    }
-
-    /// The same with other options beside it.
-    pub(super) async fn start_on_port_with(program: &Path, option: &str, others: &[String]) -> Result<Self, String> {
-        let address = free_address().map_err(|error| error.to_string())?;
-        let (_, port) = address.rsplit_once(':').unwrap_or_default();
-        let child = command(program, [format!("{option}={port}")])
-            .args(others)
+    /// Starts grpc-go's interop server, which tells its port in its log alone.
+    pub(super) async fn start_interop(program: &Path, options: &[String]) -> Result<Self, String> {
+        let mut child = command(program, ["--port=0"])
+            .args(options)
+            .env("GRPC_GO_LOG_SEVERITY_LEVEL", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{}: {error}", program.display()))?;
-        let answers = async {
-            while TcpStream::connect(&address).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+        let log = child.stderr.take().ok_or("no standard error")?;
+        let mut lines = BufReader::new(log).lines();
+        let port = async {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some((_, address)) = line.split_once("server listening on ") {
+                    return address.rsplit_once(':').map(|(_, port)| port.to_owned());
+                }
             }
+            None
         };
-        let answers = tokio::time::timeout(PATIENCE, answers).await;
-        answers.map_err(|_| format!("nobody listens at {address}"))?;
+        let port = tokio::time::timeout(PATIENCE, port).await;
+        let port = port.map_err(|_| "the server does not tell its port")?;
+        let port = port.ok_or("the server ended at once")?;
+        // Somebody has to read on.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if std::env::var_os(LOG).is_some() {
+                    eprintln!("{line}");
+                }
+            }
+        });
         Ok(Self {
-            address,
+            address: format!("127.0.0.1:{port}"),
             _child: child,
             _input: None,
         })
@@ -113,9 +119,4 @@ fn log() -> Stdio {
     }
 }
 
-/// An address that was free a moment ago.
-fn free_address() -> std::io::Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
-}
-
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(90);

@@ -32,8 +32,8 @@ impl Caller {
     pub(super) fn over(runtime: impl Runtime, address: &str) -> Result<Self, Error> {
         let client = Client::to(address)
             .transport(Transport::Grpc)
-            .timeout(Duration::from_secs(5))
-            .connect_timeout(Duration::from_secs(1))
+            .timeout(Duration::from_secs(30))
+            .connect_timeout(Duration::from_secs(5))
             .build(runtime)?;
         Ok(Self {
             address: address.to_owned(),

@@ -46,7 +46,7 @@ async fn start(way: Way, programs: &Programs) -> Result<Running, String> {
     Ok(match way.server {
         Side::Peer => {
             let program = programs.grpc_go.join("interop_server");
-            Program::start_on_port(&program, "--port").await?.into()
+            Program::start_interop(&program, &[]).await?.into()
         }
         Side::Ours => {
             let server = Server::new(Tokio).register(TestServiceServer::new(TestServer));
@@ -61,10 +61,11 @@ const PEER: &str = "grpc-go";
 
 /// Many large unary calls beside each other, over one connection and over one for each.
 const SOAKS: [&str; 2] = ["rpc_soak", "channel_soak"];
-const SOAK_OPTIONS: [&str; 3] = [
+const SOAK_OPTIONS: [&str; 4] = [
     "--soak_iterations=100",
     "--soak_num_threads=4",
-    "--soak_per_iteration_max_acceptable_latency_ms=5000",
+    "--soak_per_iteration_max_acceptable_latency_ms=30000",
+    "--soak_overall_timeout_seconds=60",
 ];
 
 /// As grpc-go's client names them.

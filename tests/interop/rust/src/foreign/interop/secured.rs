@@ -62,7 +62,7 @@ async fn start(way: Way, programs: &Programs, files: &Files) -> Result<Running, 
                 format!("--tls_cert_file={}", shown.cert),
                 format!("--tls_key_file={}", shown.key),
             ];
-            Program::start_on_port_with(&program, "--port", &secured).await?.into()
+            Program::start_interop(&program, &secured).await?.into()
         }
         Side::Ours => {
             let server = Server::new(listening(&shown)?).register(TestServiceServer::new(TestServer));

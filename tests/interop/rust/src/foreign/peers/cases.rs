@@ -2,7 +2,7 @@
 
 use kitewire::prost::Message as _;
 
-use super::expect::{Amount, Expect, Wire};
+use super::expect::{Amount, Expect, TIME, Wire};
 use super::words::{Failure, Pairs, Script, Wish, Words};
 use crate::foreign::generated::peers::{Detail, RpcStatus};
 use crate::foreign::{Side, Way};
@@ -200,7 +200,7 @@ fn endings(method: &'static str) -> Vec<Case> {
     let deadline = Case::new(method, "deadline", vec![say(1, waiting())], Expect::deadline(answers));
     vec![
         cancel.with(|wish| wish.leaves = true).ends("gone"),
-        deadline.with(|wish| wish.timeout_ms = 300).ends("gone"),
+        deadline.with(|wish| wish.timeout_ms = TIME).ends("gone"),
     ]
 }
 

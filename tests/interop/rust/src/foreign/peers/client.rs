@@ -38,8 +38,8 @@ impl OurClient {
         }
         let client = Client::to(address)
             .transport(Transport::Grpc)
-            .timeout(Duration::from_secs(5))
-            .connect_timeout(Duration::from_secs(1))
+            .timeout(Duration::from_secs(30))
+            .connect_timeout(Duration::from_secs(5))
             .build(Tokio)?;
         let client = PeersClient::new(client);
         clients.insert(address.to_owned(), client.clone());
@@ -292,4 +292,4 @@ fn wished<C: Options>(mut call: C, wish: &Wish) -> C {
 }
 
 /// Long enough for the first message to reach the handler.
-const MOMENT: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_secs(1);

@@ -58,7 +58,7 @@ impl Peers for Handlers {
     }
 
     async fn ended(&self, _: &Call, request: Name) -> Result<Ending, Error> {
-        for _ in 0..200 {
+        for _ in 0..1500 {
             if let Some(how) = self.ending(&request.call) {
                 return Ok(Ending { how: how.to_owned() });
             }
