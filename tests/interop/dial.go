@@ -63,7 +63,7 @@ func (d Dial) options() ([]client.Option, error) {
 		client.WithHostPorts(d.Address),
 		client.WithClientBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: caller}),
 		client.WithRPCTimeout(timeout),
-		client.WithConnectTimeout(time.Second),
+		client.WithConnectTimeout(5 * time.Second),
 	}
 	// Transports are added to the default, which is framed; PurePayload clears what was there.
 	switch d.Transport {

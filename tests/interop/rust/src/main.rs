@@ -201,4 +201,4 @@ impl Options {
 /// Shows what the peers log: panics and lost connections, mostly, which many cells mean to cause.
 pub(crate) const LOG: &str = "INTEROP_LOG";
 /// No cell takes this long unless something hangs.
-const CELL: Duration = Duration::from_secs(30);
+const CELL: Duration = Duration::from_secs(90);

@@ -102,22 +102,25 @@ fn hops() -> Vec<Case> {
 fn deadlines() -> Vec<Case> {
     vec![
         call("no server deadline by default", say("deadline").within(5000)).gives(value("no deadline")),
-        call("server deadline from the header", say("deadline").within(5000))
+        call("server deadline from the header", say("deadline").within(9000))
             .on(Setup::Deadline)
             .gives(value("deadline within 10s"))
             .unless(needs_meta),
-        call("server deadline from a shorter header", say("deadline").within(800))
-            .on(Setup::Deadline)
-            .gives(value("deadline within 1s"))
-            .unless(needs_meta),
+        call(
+            "server deadline from a header of another length",
+            say("deadline").within(90_000),
+        )
+        .on(Setup::Deadline)
+        .gives(value("deadline within 100s"))
+        .unless(needs_meta),
         call("no server deadline without a header", say("deadline").within(5000))
             .on(Setup::Deadline)
             .gives(value("no deadline"))
             .unless(|lane, _| lane.meta.then_some("a header carries it: see server deadline")),
-        call("handler that waits for the deadline", say("wait").within(200))
+        call("handler that waits for the deadline", say("wait").within(500))
             .on(Setup::Deadline)
             // Client and server wait equally long: the answer may come just in time.
-            .gives(Expect::Timeout(1000).or(exception(6, "biz error: context deadline exceeded")))
+            .gives(Expect::Timeout(8000).or(exception(6, "biz error: context deadline exceeded")))
             .unless(needs_meta),
     ]
 }

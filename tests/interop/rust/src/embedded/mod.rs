@@ -198,7 +198,7 @@ impl Run {
         let Some(Server::Ours(example)) = self.servers.remove(server) else {
             return Err("it does not run".to_owned());
         };
-        let steps = ["send a", "recv", "sleep 400", "send b", "recv", "close", "recv"];
+        let steps = ["send a", "recv", "sleep 1500", "send b", "recv", "close", "recv"];
         let wish = Wish {
             dial: lane.dial(&address),
             service: "Streams",
@@ -207,7 +207,7 @@ impl Run {
             ..Wish::default()
         };
         let stopping = async {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(700)).await;
             example.stop().await
         };
         let (told, stopped) = tokio::join!(self.kitex()?.call(wish), stopping);
@@ -288,4 +288,4 @@ const KITEX: &str = "Kitex";
 const CLIENT: &str = "blocking_client";
 const HTTP: &str = "http/1.1";
 /// No cell takes this long unless something hangs.
-const CELL: Duration = Duration::from_secs(30);
+const CELL: Duration = Duration::from_secs(90);

@@ -97,4 +97,4 @@ pub(super) fn path(folder: &Path, example: &str) -> PathBuf {
     folder.join(format!("{example}{}", std::env::consts::EXE_SUFFIX))
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);

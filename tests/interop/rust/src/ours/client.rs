@@ -51,7 +51,7 @@ pub(crate) fn build(dial: &Dial, caller: &str) -> Result<Client, String> {
         .caller(caller)
         .destination("interop.dest")
         .timeout(Duration::from_millis(timeout))
-        .connect_timeout(Duration::from_secs(1))
+        .connect_timeout(Duration::from_secs(5))
         .meta(switch(dial.ttheader_meta))
         .crc32c(switch(dial.crc32c));
     if dial.mux > 0 {

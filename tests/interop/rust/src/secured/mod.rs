@@ -167,7 +167,7 @@ impl Sides {
             service: "Streams",
             method: "talk",
             steps: steps.map(str::to_owned).to_vec(),
-            timeout_ms: 5000,
+            timeout_ms: 20_000,
             ..Wish::default()
         };
         Ok(self.streams.caller(side, Gzip::Absent)?.call(wish).await?.brief())
@@ -175,4 +175,4 @@ impl Sides {
 }
 
 /// No cell takes this long unless something hangs.
-const CELL: Duration = Duration::from_secs(15);
+const CELL: Duration = Duration::from_secs(90);
