@@ -201,7 +201,7 @@ func (c Config) options(listener net.Listener) []server.Option {
 	if c.KeepAliveMS > 0 || c.MaxAgeMS > 0 {
 		options = append(options, server.WithGRPCKeepaliveParams(grpc.ServerKeepalive{
 			Time:             time.Duration(c.KeepAliveMS) * time.Millisecond,
-			Timeout:          500 * time.Millisecond,
+			Timeout:          2 * time.Second,
 			MaxConnectionAge: time.Duration(c.MaxAgeMS) * time.Millisecond,
 		}))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,11 @@ func (t *turn) abandon(texts string) error {
 	if _, err := stream.recv(); err != nil {
 		return err
 	}
+	// The next handler has read all that was sent before this one's return ends it.
+	asked := Wish{Dial: *t.next, Service: "Streams", Method: "plain", Text: "report " + t.key + " waits"}
+	if told := strings.Join(callers.run(context.Background(), asked), " "); told != "got "+marked {
+		return errors.New(told)
+	}
 	go func() {
 		_, err := stream.recv()
 		t.record("abandoned: " + printed(err))
@@ -78,7 +84,7 @@ func (t *turn) linger(word string) error {
 		if word == "linger-recv" {
 			_, err = t.recv()
 		} else {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(time.Second)
 			err = t.answer("late")
 		}
 		t.record("late: " + printed(err))

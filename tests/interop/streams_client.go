@@ -45,8 +45,10 @@ type Wish struct {
 	// A recv timeout does not end the stream.
 	KeepRemote bool `json:"keep_remote"`
 	Gzip       bool `json:"gzip"`
-	// The time after which a call without a stream is cancelled.
-	CancelMS int `json:"cancel_ms"`
+	// Cancels a call without a stream as soon as its handler has marked this; see await.
+	CancelWhen string `json:"cancel_when"`
+	// The server whose handler is meant by await; nil is the one that is called.
+	Awaits *Dial `json:"awaits"`
 }
 
 // Told is what a wish came to: a line for each step that has something to tell.
@@ -120,7 +122,7 @@ func (d *dialled) run(ctx context.Context, wish Wish) []string {
 	}()
 	select {
 	case <-done:
-	case <-time.After(15 * time.Second):
+	case <-time.After(40 * time.Second):
 		attempt.tell("stuck")
 	}
 	return attempt.told()
@@ -162,9 +164,9 @@ func (a *attempt) callUnary(ctx context.Context, call unaryCall) {
 	var header, trailer metadata.MD
 	ctx = nphttp2.GRPCTrailer(nphttp2.GRPCHeader(a.context(ctx), &header), &trailer)
 	ctx = metainfo.WithBackwardValues(ctx)
-	if a.wish.CancelMS > 0 {
+	if a.wish.CancelWhen != "" {
 		cancellable, cancel := context.WithCancel(ctx)
-		time.AfterFunc(time.Duration(a.wish.CancelMS)*time.Millisecond, cancel)
+		go a.cancelWhen(a.wish.CancelWhen, cancel)
 		ctx = cancellable
 	}
 	var options []callopt.Option
@@ -229,8 +231,8 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 			cancel()
 			continue
 		}
-		if millis, found := strings.CutPrefix(step, "cancel-in "); found {
-			time.AfterFunc(time.Duration(number(millis))*time.Millisecond, cancel)
+		if mark, found := strings.CutPrefix(step, "cancel-when "); found {
+			go a.cancelWhen(mark, cancel)
 			continue
 		}
 		a.perform(stream, step, &pumping)
@@ -252,12 +254,14 @@ func (a *attempt) callStream(ctx context.Context, open streamCall) {
 //	finish          half-closes and receives the one answer
 //	header, trailer
 //	class           tells the class of the last error of a stream over TTHeader
+//	fail TEXT       sends it again and again until that fails
 //	sleep N         waits N ms
+//	await MARK      waits until the call's handler has made this mark: begun, waits
 //
 // and, which the caller of perform does,
 //
 //	cancel          cancels the call
-//	cancel-in N     cancels it N ms later, beside the next steps
+//	cancel-when M   cancels it when the handler has made the mark, beside the next steps
 //	race C N TEXT   alone: see race
 func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 	word, rest, _ := strings.Cut(step, " ")
@@ -304,8 +308,12 @@ func (a *attempt) perform(stream flow, step string, pumping *sync.WaitGroup) {
 		a.metadata(word, trailer, err)
 	case "class":
 		a.tell("class " + class(a.last))
+	case "fail":
+		a.fail(stream, rest)
 	case "sleep":
 		time.Sleep(time.Duration(number(rest)) * time.Millisecond)
+	case "await":
+		a.await(rest)
 	default:
 		a.tell("impossible: " + step)
 	}
@@ -319,6 +327,41 @@ func (a *attempt) sends(stream flow, count int, text string) {
 			return
 		}
 	}
+}
+
+// fail sends until the client has noticed that the stream is over.
+func (a *attempt) fail(stream flow, text string) {
+	for range 1000 {
+		if err := stream.send(text); err != nil {
+			a.failed(err)
+			a.tell("send: " + described(err))
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	a.tell("send: nothing")
+}
+
+// await asks the server for the mark, and tells only what goes wrong with that.
+func (a *attempt) await(mark string) {
+	dial, key := a.wish.Dial, a.wish.Persistent["record"]
+	if a.wish.Awaits != nil {
+		dial = *a.wish.Awaits
+	}
+	for _, pair := range a.wish.Metadata {
+		if pair[0] == "record" {
+			key = pair[1]
+		}
+	}
+	asked := Wish{Dial: dial, Service: "Streams", Method: "plain", Text: "report " + key + " " + mark}
+	if told := strings.Join(callers.run(context.Background(), asked), " "); told != "got "+marked {
+		a.tell("await: " + told)
+	}
+}
+
+func (a *attempt) cancelWhen(mark string, cancel func()) {
+	a.await(mark)
+	cancel()
 }
 
 func (a *attempt) receive(stream flow) error {

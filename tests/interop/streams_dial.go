@@ -107,7 +107,7 @@ func (d Dial) streamOptions() ([]client.Option, error) {
 	options := []client.Option{
 		client.WithHostPorts(d.Address),
 		client.WithClientBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: name}),
-		client.WithConnectTimeout(time.Second),
+		client.WithConnectTimeout(5 * time.Second),
 	}
 	switch d.Transport {
 	case overTTHeader:
@@ -160,7 +160,7 @@ func (d Dial) ttheaderOptions(options []client.Option) ([]client.Option, error) 
 		streams = append(streams, ttstream.WithClientHeaderFrameHandler(entriesWriter{}))
 	}
 	return append(options,
-		client.WithRPCTimeout(10*time.Second),
+		client.WithRPCTimeout(30*time.Second),
 		client.WithTransportProtocol(transport.TTHeader|transport.TTHeaderStreaming),
 		// For calls without a stream.
 		client.WithMetaHandler(transmeta.ClientTTHeaderHandler),

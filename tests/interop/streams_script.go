@@ -52,10 +52,15 @@ type turn struct {
 }
 
 func (s streamScript) turn(ctx context.Context, response response) *turn {
-	return &turn{streamScript: s, ctx: ctx, response: response, key: recordKey(ctx)}
+	turn := &turn{streamScript: s, ctx: ctx, response: response, key: recordKey(ctx)}
+	turn.mark("begun")
+	return turn
 }
 
 func (t *turn) record(line string) { t.records.add(t.key, line) }
+
+// mark lets a report about the call with this word behind its key go on.
+func (t *turn) mark(word string) { t.records.mark(t.key, word) }
 
 // obey does what the text says; true ends the handler.
 func (t *turn) obey(text string) (bool, error) {
@@ -240,9 +245,10 @@ func (t *turn) respondRaw(word, rest string) error {
 
 // wait tells what a handler sees that is given up. It does not hurry: its caller's clock should be the first to tell the end.
 func (t *turn) wait(word string) error {
+	t.mark("waits")
 	select {
 	case <-t.ctx.Done():
-	case <-time.After(8 * time.Second):
+	case <-time.After(20 * time.Second):
 		return errors.New("nothing happened")
 	}
 	// The line is complete when it is recorded: a report may be waiting for it.
@@ -256,12 +262,13 @@ func (t *turn) wait(word string) error {
 		line += ", recv: " + printed(err)
 	}
 	t.record(line)
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(time.Second)
 	return err
 }
 
 // waitShort returns as soon as the handler is given up.
 func (t *turn) waitShort(word string) error {
+	t.mark("waits")
 	<-t.ctx.Done()
 	if word == "wait-end" {
 		return nil
@@ -312,6 +319,9 @@ func shown(md metadata.MD, prefix string) string {
 	return strings.Join(words, " ")
 }
 
+// marked is what a report about a mark answers.
+const marked = "yes"
+
 // records keeps what handlers saw, by the key that their call brought.
 type records struct {
 	lock  sync.Mutex
@@ -327,8 +337,17 @@ func (r *records) add(key, line string) {
 	r.lines[key] = append(r.lines[key], line)
 }
 
+func (r *records) mark(key, word string) {
+	if key == "" {
+		return
+	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.lines[key+" "+word] = []string{marked}
+}
+
 func (r *records) wait(key string) string {
-	for range 700 {
+	for range 2000 {
 		r.lock.Lock()
 		lines := r.lines[key]
 		r.lock.Unlock()

@@ -33,16 +33,17 @@
 //   backward K V       sets a backward value
 //   deadline           answers "deadline within T" when the deadline is less than T (1s, 10s, 100s) away, else "no deadline"
 //   who                answers "from CALLER/CALLER-METHOD service SERVICE method METHOD" with empty words as "-"
-//   wait               waits until nobody waits for the answer any more, records "gone" and what recv gives then, and returns that after 100 ms
+//   wait               waits until nobody waits for the answer any more, records "gone" and what recv gives then, and returns that after a second
 //   wait-send          the same, and records what send gives then
 //   wait-end, wait-fail  waits as long and returns at once then, without an error or with what ended the wait
-//   linger             leaves something behind that sends 100 ms later, and records "late" and what that gave
+//   linger             leaves something behind that sends a second later, and records "late" and what that gave
 //   linger-recv        the same for a receive, which begins at once
 //   relay TEXTS        opens `talk` on the next server for the call being served, sends it the texts, which are parted by " | ", and gives on
 //                      what it answers; records "relay" and its error, which is the handler's own then
 //   abandon TEXTS      does so, receives once and leaves something behind that receives again; records "abandoned" and what that gave
 //   hop, hop-stream    calls Streams.unary or Streams.talk on the next server with "meta; metadata k-" and answers "B <own> C <answer>"
 //   report KEY         answers what handlers recorded under the key, joined by " / ": waits until there is something
+//   report KEY MARK    answers "yes" when a handler with the key has made the mark: "begun" at its begin, "waits" at a word with wait in it
 //   anything else      answers the same text
 // The unknown-service handler gives the first message back, and ends; it makes the arguments of a unary Thrift method its result.
 // Others answers as Streams with "other:" before texts that are only given back. A handler records under the key that the request metadata

@@ -195,4 +195,4 @@ fn spawn(peer: &Path, arguments: &[&str]) -> Result<Process, String> {
     Ok((child, input, BufReader::new(output).lines()))
 }
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -84,6 +85,22 @@ impl Proxy {
     /// As many connections were made so far.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Waits until such bytes came from the server.
+    pub(crate) async fn carries_answer(&self, wanted: &[u8]) -> Result<(), String> {
+        for _ in 0..1000 {
+            if self
+                .carried()
+                .answers
+                .windows(wanted.len())
+                .any(|bytes| bytes == wanted)
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err(format!("the server has not sent {wanted:?}"))
     }
 
     pub(crate) fn carried(&self) -> Carried {

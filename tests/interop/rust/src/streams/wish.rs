@@ -21,7 +21,8 @@ pub(crate) struct Wish {
     pub(crate) recv_timeout_ms: u64,
     pub(crate) keep_remote: bool,
     pub(crate) gzip: bool,
-    pub(crate) cancel_ms: u64,
+    pub(crate) cancel_when: &'static str,
+    pub(crate) awaits: Option<Dial>,
 }
 
 /// A line for each step that had something to tell.

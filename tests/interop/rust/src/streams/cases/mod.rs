@@ -55,7 +55,7 @@ pub(crate) struct Ask {
     recv_timeout_ms: u64,
     keep_remote: bool,
     pub(crate) gzip: bool,
-    cancel_ms: u64,
+    cancel_when: &'static str,
     names: bool,
     header_handler: bool,
     as_generated: bool,
@@ -183,7 +183,7 @@ impl Ask {
             recv_timeout_ms: self.recv_timeout_ms,
             keep_remote: self.keep_remote,
             gzip: self.gzip,
-            cancel_ms: self.cancel_ms,
+            cancel_when: self.cancel_when,
             ..Wish::default()
         };
         if self.as_generated {
@@ -205,6 +205,13 @@ impl Ask {
         let mut steps = self.steps.clone().unwrap_or_else(|| owned(usual));
         steps.extend_from_slice(&self.after);
         steps
+    }
+
+    /// The handler comes to wait for its caller's end.
+    pub(crate) fn waits(&self) -> bool {
+        let said = self.steps.iter().flatten().chain([&self.text]);
+        said.flat_map(|text| text.split("; "))
+            .any(|command| ["wait", "send wait", "wait-send", "send wait-send"].contains(&command))
     }
 
     pub(crate) fn to(mut self, target: Target) -> Self {
@@ -254,9 +261,15 @@ impl Ask {
         self
     }
 
-    fn cancelled_after(mut self, millis: u64) -> Self {
-        self.cancel_ms = millis;
+    fn cancelled_when(mut self, mark: &'static str) -> Self {
+        self.cancel_when = mark;
         self
+    }
+
+    /// The client asks for marks of its call.
+    pub(crate) fn awaits(&self) -> bool {
+        let mut steps = self.steps.iter().flatten();
+        !self.cancel_when.is_empty() || steps.any(|step| AWAITING.iter().any(|word| step.starts_with(word)))
     }
 
     /// Tells the server who calls.
@@ -283,6 +296,8 @@ impl Ask {
         self
     }
 }
+
+const AWAITING: [&str; 2] = ["await ", "cancel-when "];
 
 /// Sends the text and takes everything, in the mode of the lane.
 pub(crate) fn say(text: &str) -> Ask {

@@ -77,7 +77,7 @@ impl Setup {
                 ..main
             },
             Self::Patient => ServerConfig {
-                exit_wait_ms: 900,
+                exit_wait_ms: 3500,
                 ..main
             },
             Self::Entries => ServerConfig {

@@ -1,5 +1,6 @@
 //! Our client, in this process.
 
+mod marks;
 mod race;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use kitewire::{
     StreamTransport, Switch, Tokio, Transport, TtStreamOptions,
 };
 
+pub(super) use self::marks::Marks;
 use super::flow::{Flow, Stream};
 use super::generated::{strangestreams, strangestreamspb, streams, streamspb};
 use super::lines::{Line, Told as _, raw, received, shown};
@@ -35,7 +37,12 @@ impl OurCaller {
         let began = Instant::now();
         let lines = match self.client(&wish.dial) {
             Ok(client) => {
-                let attempt = Attempt { wish: &wish, incoming };
+                let marks = Marks::of(&wish, self.client(wish.awaits.as_ref().unwrap_or(&wish.dial)));
+                let attempt = Attempt {
+                    wish: &wish,
+                    incoming,
+                    marks,
+                };
                 let running = tokio::time::timeout(STUCK, attempt.run(client)).await;
                 running.unwrap_or_else(|_| vec!["stuck".to_owned()])
             }
@@ -67,7 +74,7 @@ impl OurCaller {
 fn build(dial: &Dial) -> Result<Client, String> {
     let builder = Client::to(dial.address.as_str())
         .destination("interop.dest")
-        .connect_timeout(Duration::from_secs(1));
+        .connect_timeout(Duration::from_secs(5));
     let builder = if dial.transport == TTHEADER {
         over_ttheader(builder, dial)
     } else {
@@ -123,6 +130,7 @@ fn without_status(line: String) -> String {
 struct Attempt<'a> {
     wish: &'a Wish,
     incoming: Option<&'a Call>,
+    marks: Marks,
 }
 
 /// Makes the call that a service's generated client has under the method's name.
@@ -243,15 +251,14 @@ impl Attempt<'_> {
         if let Some(incoming) = self.incoming {
             call = call.forward(incoming);
         }
-        let patience = match wish.cancel_ms {
-            0 => STUCK,
-            millis => Duration::from_millis(millis),
+        let made = tokio::select! {
+            made = call.full() => made,
+            // The call is dropped.
+            failed = self.marks.made(wish.cancel_when), if !wish.cancel_when.is_empty() => return failed.err().into_iter().collect(),
         };
-        match tokio::time::timeout(patience, call.full()).await {
-            // The call was dropped.
-            Err(_) => Vec::new(),
-            Ok(Err(error)) => vec![told(&error)],
-            Ok(Ok(response)) => {
+        match made {
+            Err(error) => vec![told(&error)],
+            Ok(response) => {
                 let Response {
                     value,
                     header,
@@ -299,11 +306,11 @@ impl Attempt<'_> {
             call = call.forward(incoming);
         }
         match call.await {
-            Ok(stream) => Flow::new(into(stream)).run(&wish.steps).await,
+            Ok(stream) => Flow::new(into(stream), &self.marks).run(&wish.steps).await,
             Err(error) => vec![format!("open: {}", error.told())],
         }
     }
 }
 
 /// No call takes this long unless something hangs.
-const STUCK: Duration = Duration::from_secs(15);
+const STUCK: Duration = Duration::from_secs(40);

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use kitewire::{BidiStream, ClientStream, Error, ErrorKind, Metadata, Receiver, Sender, ServerStream};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
+use super::client::Marks;
 use super::lines::{Line, Told, received, shown};
 
 /// The client's end of a stream, and what there was to tell so far.
-pub(super) struct Flow<M> {
+pub(super) struct Flow<'a, M> {
+    marks: &'a Marks,
     stream: Stream<M>,
     pumping: JoinSet<Option<String>>,
     lines: Vec<String>,
-    /// When a receive that is under way is cancelled.
-    cancel_at: Option<Instant>,
+    /// The mark of the handler at which a receive that is under way is cancelled.
+    cancel_when: Option<String>,
     /// The last error that was told.
     last: Option<ErrorKind>,
 }
@@ -28,13 +29,14 @@ pub(super) enum Stream<M> {
     Gone,
 }
 
-impl<M: Line> Flow<M> {
-    pub(super) fn new(stream: Stream<M>) -> Self {
+impl<'a, M: Line> Flow<'a, M> {
+    pub(super) fn new(stream: Stream<M>, marks: &'a Marks) -> Self {
         Self {
+            marks,
             stream,
             pumping: JoinSet::new(),
             lines: Vec::new(),
-            cancel_at: None,
+            cancel_when: None,
             last: None,
         }
     }
@@ -81,7 +83,9 @@ impl<M: Line> Flow<M> {
                 .lines
                 .push(format!("trailer {}", shown(self.stream.trailer(), "k-"))),
             "class" => self.lines.push(format!("class {}", class(self.last))),
-            "cancel-in" => self.cancel_at = Some(Instant::now() + Duration::from_millis(number(rest))),
+            "cancel-when" => self.cancel_when = Some(rest.to_owned()),
+            "fail" => self.fail(rest).await,
+            "await" => self.lines.extend(self.marks.made(rest).await.err()),
             "sleep" => tokio::time::sleep(Duration::from_millis(number(rest))).await,
             "cancel" => self.stream.cancel(),
             "drop" => self.stream = Stream::Gone,
@@ -99,6 +103,19 @@ impl<M: Line> Flow<M> {
         }
     }
 
+    /// Sends until that fails.
+    async fn fail(&mut self, text: &str) {
+        let told = self.lines.len();
+        for _ in 0..1000 {
+            self.sends(1, text).await;
+            if self.lines.len() > told {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.lines.push("send: nothing".to_owned());
+    }
+
     async fn receive(&mut self) -> More {
         let result = self.next().await;
         let more = if matches!(result, Ok(Some(_))) {
@@ -111,18 +128,20 @@ impl<M: Line> Flow<M> {
     }
 
     async fn next(&mut self) -> Result<Option<String>, Error> {
-        let result = match self.cancel_at.take() {
-            None => self.stream.recv().await,
-            Some(at) => match tokio::time::timeout_at(at, self.stream.recv()).await {
-                Ok(result) => {
-                    self.cancel_at = Some(at);
-                    result
-                }
-                Err(_) => {
-                    self.stream.cancel();
-                    self.stream.recv().await
-                }
-            },
+        let made = async {
+            match &self.cancel_when {
+                Some(mark) => self.marks.made(mark).await,
+                None => std::future::pending().await,
+            }
+        };
+        let result = tokio::select! {
+            result = self.stream.recv() => result,
+            made = made => {
+                self.lines.extend(made.err());
+                self.cancel_when = None;
+                self.stream.cancel();
+                self.stream.recv().await
+            }
         };
         if let Err(error) = &result {
             self.last = Some(error.kind());

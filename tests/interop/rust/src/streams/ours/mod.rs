@@ -9,4 +9,5 @@ mod server;
 mod services;
 
 pub(crate) use client::OurCaller;
+pub(crate) use script::MARKED;
 pub(crate) use server::start;

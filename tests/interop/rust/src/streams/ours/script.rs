@@ -57,14 +57,16 @@ impl Script {
     }
 
     pub(super) fn turn<'a, M: Line>(&'a self, call: &'a Call, prefix: &'static str) -> Turn<'a, M> {
-        Turn {
+        let turn = Turn {
             script: self,
             call,
             prefix,
             answers: Answers::One(Vec::new()),
             requests: None,
             key: record_key(call),
-        }
+        };
+        turn.mark("begun");
+        turn
     }
 
     fn record(&self, key: Option<&str>, line: String) {
@@ -76,7 +78,7 @@ impl Script {
 
     /// Waits until there is something.
     async fn report(&self, key: &str) -> String {
-        for _ in 0..700 {
+        for _ in 0..2000 {
             if let Some(lines) = self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
                 return lines.join(" / ");
             }
@@ -135,6 +137,14 @@ impl<M: Line> Turn<'_, M> {
         self.script.record(self.key.as_deref(), line);
     }
 
+    /// Lets a report about the call with this word behind its key go on.
+    fn mark(&self, word: &str) {
+        if let Some(key) = &self.key {
+            let mut records = self.script.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.insert(format!("{key} {word}"), vec![MARKED.to_owned()]);
+        }
+    }
+
     async fn recv(&mut self) -> Result<Option<String>, Error> {
         match &mut self.requests {
             Some(requests) => Ok(requests.recv().await?.map(Line::into_text)),
@@ -159,6 +169,7 @@ impl<M: Line> Turn<'_, M> {
                 return Ok(Next::Returns);
             }
             if word == "wait-end" || word == "wait-fail" {
+                self.mark("waits");
                 self.call.cancelled().await;
                 return if word == "wait-end" {
                     Ok(Next::Returns)
@@ -246,10 +257,11 @@ impl<M: Line> Turn<'_, M> {
 
     /// What a handler sees that is given up. It does not hurry: its caller's clock should be the first to tell the end.
     async fn wait(&mut self, word: &str) -> Result<(), Error> {
-        let gone = tokio::time::timeout(Duration::from_secs(8), self.call.cancelled()).await;
+        self.mark("waits");
+        let gone = tokio::time::timeout(Duration::from_secs(20), self.call.cancelled()).await;
         gone.map_err(|_| Error::new("nothing happened"))?;
         let done = self.gone(word).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         done
     }
 
@@ -326,3 +338,6 @@ fn failure(word: &str, rest: &str) -> Option<Error> {
 fn number(text: &str) -> Result<u64, Error> {
     text.parse().map_err(Error::new)
 }
+
+/// What a report about a mark answers.
+pub(crate) const MARKED: &str = "yes";

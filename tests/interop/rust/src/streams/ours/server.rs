@@ -66,7 +66,7 @@ fn http2(config: &ServerConfig) -> http2::Config {
     if config.keep_alive_ms > 0 {
         http2.keep_alive = Some(KeepAlive {
             interval: Duration::from_millis(config.keep_alive_ms),
-            timeout: Duration::from_millis(500),
+            timeout: Duration::from_secs(2),
             without_streams: Switch::On,
         });
     }

@@ -3,11 +3,11 @@
 mod ttheader;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::cases::{Ask, Case, Recorded, Size, Sizes, Step, say};
 use super::expect::{Want, check, matches};
 use super::lanes::{Carrier, Lane, Mode, OVER_GRPC, Target};
+use super::ours::MARKED;
 use super::peers::{Caller, Gzip, Peers};
 use super::wish::{Told, Wish};
 use crate::cases::say as pingpong_say;
@@ -74,7 +74,7 @@ impl Place<'_> {
     async fn expect(&mut self, case: &Case, ask: &Ask, address: &str) -> Judged {
         let mut wish = ask.wish(self.lane, address);
         let key = self.key(case);
-        if case.record.is_some() {
+        if case.record.is_some() || ask.awaits() {
             self.recording(&mut wish, &key);
         }
         let gzip = if ask.gzip { Gzip::Linked } else { Gzip::Absent };
@@ -102,7 +102,7 @@ impl Place<'_> {
     /// What the handlers saw, to print it behind the cell, or the difference.
     async fn check_record(&mut self, want: Option<&Recorded>, key: &str, address: &str, side: Side) -> Judged {
         let Some(record) = want else { return Ok(String::new()) };
-        let saw = self.recorded(key, address).await?;
+        let saw = self.recorded(key, address, self.direction.client()).await?;
         let want = record(self.lane, self.direction);
         if matches(&saw, &want) || self.close_came_first(&saw, &want, side) {
             Ok(format!("; handler: {saw}"))
@@ -121,8 +121,8 @@ impl Place<'_> {
         }
     }
 
-    /// What the handlers of that call saw.
-    async fn recorded(&mut self, key: &str, address: &str) -> Result<String, String> {
+    /// What the handlers of that call saw, who of `ours` had called them at once.
+    async fn recorded(&mut self, key: &str, address: &str, caller: Side) -> Result<String, String> {
         let unary = Lane {
             mode: Mode::Unary,
             ..match self.lane.carrier {
@@ -132,7 +132,7 @@ impl Place<'_> {
         };
         let report = say(&format!("report {key}")).to(Target::Plain).wish(&unary, address);
         let told = self.call(report, Gzip::Absent).await?;
-        let late = told.elapsed_ms > AT_ONCE && self.direction.client() == Side::Ours;
+        let late = told.elapsed_ms > AT_ONCE && caller == Side::Ours;
         match told.lines.as_slice() {
             [line] if late => Err(format!("recorded {} ms later: {line}", told.elapsed_ms)),
             [line] => Ok(line.trim_start_matches("got ").to_owned()),
@@ -187,7 +187,7 @@ impl Place<'_> {
 
     async fn beside(&mut self, case: &Case, ask: &Ask) -> Judged {
         let address = self.address(case).await?;
-        let running = self.start(ask, &address)?;
+        let running = self.start(case, ask, &address)?;
         let client = self.peers.pingpong(self.direction.client())?;
         let with_header = pingpong::LANES.iter().filter(|lane| lane.meta && !lane.multiplexed);
         let mut calls = 0;
@@ -233,8 +233,8 @@ impl Place<'_> {
         let side = self.direction.server();
         let mut server = self.peers.server(side, &case.setup.config(self.lane)).await?;
         let address = server.address().to_owned();
-        let running = self.start(ask, &address)?;
-        self.under_way().await;
+        let running = self.start(case, ask, &address)?;
+        self.under_way(case, ask, &address).await?;
         server.stop().await?;
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
@@ -250,7 +250,7 @@ impl Place<'_> {
         if !stopped.error.is_empty() {
             return Err(format!("stop: {}", stopped.error));
         }
-        if stopped.elapsed_ms > 2500 {
+        if stopped.elapsed_ms > STOP {
             return Err(format!("stop took {} ms", stopped.elapsed_ms));
         }
         let late = self.call(say("late").wish(self.lane, &address), Gzip::Absent).await?;
@@ -263,13 +263,14 @@ impl Place<'_> {
     async fn stop_expires(&mut self, case: &Case, ask: &Ask) -> Judged {
         let side = self.direction.server();
         let mut server = self.peers.server(side, &case.setup.config(self.lane)).await?;
-        let running = self.start(ask, server.address())?;
-        self.under_way().await;
+        let address = server.address().to_owned();
+        let running = self.start(case, ask, &address)?;
+        self.under_way(case, ask, &address).await?;
         server.stop().await?;
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
         let stopped = server.stopped().await?;
-        if stopped.elapsed_ms > 2500 {
+        if stopped.elapsed_ms > STOP {
             return Err(format!("stop took {} ms", stopped.elapsed_ms));
         }
         Ok(format!("{}, stopped in {} ms", told.brief(), stopped.elapsed_ms))
@@ -280,30 +281,42 @@ impl Place<'_> {
             .peers
             .server(self.direction.server(), &case.setup.config(self.lane))
             .await?;
-        let running = self.start(ask, server.address())?;
-        self.under_way().await;
+        let address = server.address().to_owned();
+        let running = self.start(case, ask, &address)?;
+        self.under_way(case, ask, &address).await?;
         drop(server);
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
         Ok(told.brief())
     }
 
-    /// By then a call has reached its handler.
-    async fn under_way(&self) {
-        let millis = match self.lane.carrier {
-            Carrier::Grpc => 150,
-            // All lanes run at once.
-            Carrier::TtHeader(_) => 300,
-        };
-        tokio::time::sleep(Duration::from_millis(millis)).await;
+    /// The call has reached its handler, which waits by then if it is to do so.
+    async fn under_way(&mut self, case: &Case, ask: &Ask, address: &str) -> Result<(), String> {
+        let key = self.key(case);
+        self.marked(&key, if ask.waits() { "waits" } else { "begun" }, address)
+            .await
     }
 
-    fn start(&mut self, ask: &Ask, address: &str) -> Result<Running, String> {
-        let wish = ask.wish(self.lane, address);
+    /// A handler of the server with this key has made the mark.
+    async fn marked(&mut self, key: &str, mark: &str, address: &str) -> Result<(), String> {
+        let told = self.recorded(&format!("{key} {mark}"), address, Side::Kitex).await?;
+        if told == MARKED {
+            Ok(())
+        } else {
+            Err(format!("the handler has not {mark}: {told}"))
+        }
+    }
+
+    fn start(&mut self, case: &Case, ask: &Ask, address: &str) -> Result<Running, String> {
+        let mut wish = ask.wish(self.lane, address);
+        self.recording(&mut wish, &self.key(case));
         let caller = self.caller(Gzip::Absent)?;
         Ok(tokio::spawn(async move { caller.call(wish).await }))
     }
 }
+
+/// A stop takes less that does not wait until all patience is over or a handler has slept its time.
+const STOP: u64 = 3000;
 
 type Running = tokio::task::JoinHandle<Result<Told, String>>;
 
@@ -317,4 +330,4 @@ fn size(bytes: usize) -> Option<Size> {
 }
 
 /// A handler whose caller is ours has recorded what it saw in this many milliseconds after that.
-const AT_ONCE: u64 = 1500;
+const AT_ONCE: u64 = 4000;

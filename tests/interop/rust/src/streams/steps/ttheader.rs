@@ -35,13 +35,19 @@ impl Place<'_> {
         let config = case.setup.config(self.lane);
         let mut server = self.peers.server(self.direction.server(), &config).await?;
         let address = server.address().to_owned();
-        let running = self.start(ask, &address)?;
-        self.under_way().await;
+        let running = self.start(case, ask, &address)?;
+        self.under_way(case, ask, &address).await?;
         server.stop().await?;
-        tokio::time::sleep(SOON).await;
         let mut late = say("late").wish(self.lane, &address);
         late.dial.connections = ask.connections;
-        let refusal = self.call(late, Gzip::Absent).await?.brief();
+        let refusal = loop {
+            let told = self.call(late.clone(), Gzip::Absent).await?;
+            // A stream may be taken as long as the connection has not heard of the stop.
+            let taken = check(&told, &Want::Answers(vec!["late".to_owned()]).lines(self.lane, &[])).is_ok();
+            if !taken || self.never_drains() || running.is_finished() {
+                break told.brief();
+            }
+        };
         let refused = refusal.contains("[ttstream error, code=12001] [client-side stream] ");
         if refused == self.never_drains() {
             return Err(format!("a stream during the stop: {refusal}"));
@@ -59,7 +65,7 @@ impl Place<'_> {
     pub(super) async fn too_many(&mut self, case: &Case, count: usize) -> Judged {
         let config = case.setup.config(self.lane);
         let address = self.peers.shared(self.direction.server(), &config).await?;
-        let mut wish = say("sleep 400; a").wish(self.lane, &address);
+        let mut wish = say("sleep 3000; a").wish(self.lane, &address);
         wish.dial.connections = 1;
         let mut answered = 0;
         let mut running = Vec::new();
@@ -95,7 +101,7 @@ impl Place<'_> {
         let key = self.key(case);
         self.recording(&mut wish, &key);
         let running = self.start_wish(wish)?;
-        self.under_way().await;
+        self.marked(&key, "waits", &address).await?;
         drop(proxy);
         let told = running.await.map_err(|error| error.to_string())??;
         self.judge(case, &told)?;
@@ -109,6 +115,7 @@ impl Place<'_> {
         let mut config = case.setup.config(self.lane);
         let last = self.peers.shared(cascade.next, &config).await?;
         let mut dial = self.lane.dial(&last);
+        let third = dial.clone();
         dial.caller = MIDDLE;
         if cascade.back == Back::Grpc {
             dial.transport = GRPC;
@@ -118,6 +125,7 @@ impl Place<'_> {
         let mut wish = cascade.ask.wish(self.lane, &address);
         let key = format!("{}-{}", self.key(case), cascade.next);
         self.recording(&mut wish, &key);
+        wish.awaits = Some(third);
         let told = match cascade.front {
             Front::Lane => self.call(wish, Gzip::Absent).await?,
             Front::Grpc => {
@@ -128,7 +136,9 @@ impl Place<'_> {
                 let proxy = Proxy::start(&address, None).await?;
                 wish.dial.address.clone_from(&proxy.address);
                 let running = self.start_wish(wish)?;
-                self.under_way().await;
+                self.marked(&key, "waits", &last).await?;
+                proxy.carries_answer(ANSWER).await?;
+                tokio::time::sleep(SETTLED).await;
                 drop(proxy);
                 running.await.map_err(|error| error.to_string())??
             }
@@ -182,11 +192,11 @@ impl Place<'_> {
             self.judge(case, &told)?;
         }
         // The end of a stream may be told before its connection is back in the pool.
-        tokio::time::sleep(SOON).await;
+        tokio::time::sleep(SETTLED).await;
         for _ in 0..2 {
             let told = self.call(wish.clone(), Gzip::Absent).await?;
             self.judge(case, &told)?;
-            tokio::time::sleep(SOON).await;
+            tokio::time::sleep(SETTLED).await;
         }
         let made = proxy.accepted();
         let want = match self.lane.carrier {
@@ -213,7 +223,7 @@ impl Place<'_> {
         // Connections and threads are there by then.
         caller.call(echo.clone()).await?;
         let before = memory::begin()?;
-        let running = self.start(ask, &address)?;
+        let running = self.start(case, ask, &address)?;
         let slowest = self.beside_it(&caller, echo, &running).await?;
         let told = running.await.map_err(|error| error.to_string())??;
         let peak = memory::peak()?.saturating_sub(before) >> 10;
@@ -276,8 +286,12 @@ mod memory {
 
 /// As the second server of a cascade names itself to the third.
 pub(crate) const MIDDLE: &str = "interop.server";
+/// The text "a" as a field of a Thrift message.
+const ANSWER: &[u8] = &[0, 0, 0, 1, b'a'];
 const SOON: Duration = Duration::from_millis(50);
+/// What has come to a client is known to it by then.
+const SETTLED: Duration = Duration::from_millis(300);
 /// A pause of the whole connection takes less.
-const BESIDE: Duration = Duration::from_secs(4);
+const BESIDE: Duration = Duration::from_secs(10);
 /// Races that may be run until one stays within its limit.
 const TRIES: u32 = 3;

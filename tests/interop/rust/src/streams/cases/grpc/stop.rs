@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         .unless(talk_only),
         Case::new(
             "stop that does not wait for the end",
-            Step::StopExpires(leave_open("sleep 3000")),
+            Step::StopExpires(leave_open("sleep 20000")),
         )
         .on(Setup::Impatient)
         .gives(fails(&[], "rpc error: code = 14 desc = graceful shutdown")),
@@ -31,12 +31,12 @@ pub(super) fn cases() -> Vec<Case> {
             .gives(answers(&["a"])),
         call(
             "quiet stream of a server that pings",
-            steps("", &["send a", "recv", "sleep 1700", "send b", "recv", "close", "recv"]),
+            steps("", &["send a", "recv", "sleep 3500", "send b", "recv", "close", "recv"]),
         )
         .on(Setup::Pinging)
         .gives(lines(&["got a", "got b", "end"]))
         .unless(talk_only),
-        Case::new("server lost", Step::ServerLost(leave_open("sleep 3000"))).gives_by(|lane, _| {
+        Case::new("server lost", Step::ServerLost(leave_open("wait"))).gives_by(|lane, _| {
             let words = if lane.mode == Mode::Unary {
                 "remote or network error: "
             } else {

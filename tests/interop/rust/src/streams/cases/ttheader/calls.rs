@@ -79,7 +79,7 @@ fn unknown(direction: Direction, text: &str) -> Want {
 }
 
 fn patient(ask: Ask) -> Ask {
-    ask.within(300)
+    ask.within(900)
 }
 
 fn names(caller: &str, lane: &Lane) -> String {

@@ -26,21 +26,21 @@ fn before_answers() -> Vec<Case> {
     vec![
         call(
             "cancel before the first message",
-            steps("", &["sleep 40", "cancel", "recv", "recv"]),
+            steps("", &["await begun", "cancel", "recv", "recv"]),
         )
         .gives(lines(&[&cancelled(), &cancelled()]))
         .records_by(|_, _| format!("recv: {}", seen()))
         .unless(sends_only),
         call(
             "cancel after the request",
-            steps("wait", &["sleep 40", "cancel", "recv", "class"]),
+            steps("wait", &["await waits", "cancel", "recv", "class"]),
         )
         .gives(lines(&[&cancelled(), "class canceled"]))
         .records_as(gone(&seen()))
         .unless(watch_only),
         call(
             "cancel while the handler waits",
-            steps("", &["send wait", "sleep 40", "cancel", "recv"]),
+            steps("", &["send wait", "await waits", "cancel", "recv"]),
         )
         .gives(lines(&[&cancelled()]))
         .records_as(gone(&seen()))
@@ -87,7 +87,7 @@ fn after_answers() -> Vec<Case> {
         .unless(talk_only),
         call(
             "cancel with answers queued",
-            steps("a; b; c; wait-send", &["sleep 150", "cancel", "drain"]),
+            steps("a; b; c; wait-send", &["await waits", "sleep 500", "cancel", "drain"]),
         )
         .gives_by(|_, _| lines(&["got a", "got b", "got c", &cancelled()]))
         .records_as(gone_sending(&seen()))
@@ -103,20 +103,23 @@ fn after_answers() -> Vec<Case> {
 
 fn beside_a_receive() -> Vec<Case> {
     vec![
-        call("cancel of a receive", steps("", &["send wait", "cancel-in 60", "recv"]))
-            .gives(lines(&[&cancelled()]))
-            .records_as(gone(&seen()))
-            .unless(sends_only),
+        call(
+            "cancel of a receive",
+            steps("", &["send wait", "cancel-when waits", "recv"]),
+        )
+        .gives(lines(&[&cancelled()]))
+        .records_as(gone(&seen()))
+        .unless(sends_only),
         call(
             "cancel of a receive of answers",
-            steps("a; wait-send", &["cancel-in 60", "drain"]),
+            steps("a; wait-send", &["cancel-when waits", "drain"]),
         )
         .gives_by(|_, _| lines(&["got a", &cancelled()]))
         .records_as(gone_sending(&seen()))
         .unless(watch_only),
         call(
             "cancel while the one answer is awaited",
-            steps("", &["send a", "send wait", "cancel-in 60", "finish"]),
+            steps("", &["send a", "send wait", "cancel-when waits", "finish"]),
         )
         .gives(lines(&[&cancelled()]))
         .records_as(gone(&seen()))
@@ -137,7 +140,7 @@ fn unwatched() -> Vec<Case> {
             .unless(watch_only),
         call(
             "deferred cancel before an answer",
-            steps("", &["send wait", "sleep 40"]),
+            steps("", &["send wait", "await waits"]),
         )
         .gives(lines(&[]))
         .records_as(gone(&seen()))
@@ -154,7 +157,7 @@ fn unwatched() -> Vec<Case> {
             .unless(ours_only),
         call(
             "drop while the handler waits",
-            steps("", &["send wait", "sleep 40", "drop"]),
+            steps("", &["send wait", "await waits", "drop"]),
         )
         .gives(lines(&[]))
         .records_as(gone(&seen()))

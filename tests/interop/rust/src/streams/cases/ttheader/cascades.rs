@@ -72,7 +72,7 @@ fn given_up(next: Side) -> Vec<Case> {
     let seen = |code, text: &str| format!("gone, recv: {}", on_server(code, &both, text));
     let error = |code, text: &str| format!("error: {}", on_client(code, text));
     let deadline = "stream timeout, timeout in ctx: …";
-    let recv_timeout = "stream Recv timeout, timeout config={Timeout:150ms DisableCancelRemote:false}";
+    let recv_timeout = "stream Recv timeout, timeout config={Timeout:900ms DisableCancelRemote:false}";
     vec![
         cascade(
             [
@@ -80,7 +80,7 @@ fn given_up(next: Side) -> Vec<Case> {
                 "cancel through Kitex or ours to ours",
             ],
             next,
-            steps("", &["send relay a | wait", "recv", "cancel-in 60", "recv"]),
+            steps("", &["send relay a | wait", "recv", "cancel-when waits", "recv"]),
         )
         .gives(lines(&["got a", &error(12007, CANCELLED)]))
         .records_by(passed(12007, CANCELLED))
@@ -89,7 +89,7 @@ fn given_up(next: Side) -> Vec<Case> {
         cascade(
             ["cancel of answers to Kitex", "cancel of answers to ours"],
             next,
-            steps("relay a | wait", &["recv", "cancel-in 60", "recv"]),
+            steps("relay a | wait", &["recv", "cancel-when waits", "recv"]),
         )
         .gives(lines(&["got a", &error(12007, CANCELLED)]))
         .records_by(passed(12007, CANCELLED))
@@ -98,7 +98,7 @@ fn given_up(next: Side) -> Vec<Case> {
         cascade(
             ["deadline through to Kitex", "deadline through to ours"],
             next,
-            steps("", &["send relay a | wait", "recv", "recv"]).within(250),
+            steps("", &["send relay a | wait", "recv", "recv"]).within(900),
         )
         .gives(lines(&["got a", &error(12015, deadline)]))
         .records_by(passed(12015, deadline))
@@ -107,7 +107,7 @@ fn given_up(next: Side) -> Vec<Case> {
         cascade(
             ["recv timeout through to Kitex", "recv timeout through to ours"],
             next,
-            steps("", &["send relay a | wait", "recv", "recv"]).receives_within(150),
+            steps("", &["send relay a | wait", "recv", "recv"]).receives_within(900),
         )
         .gives(lines(&["got a", &error(12014, recv_timeout)]))
         .records_by(passed(12014, recv_timeout))
@@ -124,7 +124,7 @@ fn foreign(next: Side) -> Vec<Case> {
             Front::Grpc,
             ["cancel over gRPC, then to Kitex", "cancel over gRPC, then to ours"],
             next,
-            steps("", &["send relay a | wait", "recv", "cancel-in 60", "recv"]),
+            steps("", &["send relay a | wait", "recv", "cancel-when waits", "recv"]),
         )
         .gives(lines(&["got a", "error: rpc error: code = 1 desc = context canceled"]))
         .records_by(move |_, _| format!("relay: {}", on_client(12011, RESET)))
@@ -201,13 +201,13 @@ fn over_grpc(next: Side) -> Vec<Case> {
         to_grpc(
             "cancel, then over gRPC to Kitex",
             "cancel, then over gRPC to ours",
-            steps("", &["send relay a | wait", "recv", "cancel-in 60", "recv"]),
+            steps("", &["send relay a | wait", "recv", "cancel-when waits", "recv"]),
         )
         .gives(lines(&["got a", &error(12007, CANCELLED)])),
         to_grpc(
             "deadline, then over gRPC to Kitex",
             "deadline, then over gRPC to ours",
-            steps("", &["send relay a | wait", "recv", "recv"]).within(250),
+            steps("", &["send relay a | wait", "recv", "recv"]).within(900),
         )
         .gives(lines(&["got a", &error(12015, "stream timeout, timeout in ctx: …")])),
     ]

@@ -10,7 +10,7 @@ use crate::streams::lanes::{Carrier, Pool};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases =
-        vec![Case::new("connections of a pool", Step::Connections(say("sleep 150; a"))).gives(answers(&["a"]))];
+        vec![Case::new("connections of a pool", Step::Connections(say("sleep 1000; a"))).gives(answers(&["a"]))];
     cases.extend(stops());
     cases.extend(losses());
     cases.extend(races());
@@ -39,7 +39,7 @@ fn stops() -> Vec<Case> {
         Case::new(
             "stream that begins during the stop",
             Step::StopRefuses(
-                steps("", &["send a", "recv", "sleep 600", "send b", "recv", "close", "recv"]).on_one_connection(),
+                steps("", &["send a", "recv", "sleep 1500", "send b", "recv", "close", "recv"]).on_one_connection(),
             ),
         )
         .on(Setup::Patient)
@@ -48,7 +48,7 @@ fn stops() -> Vec<Case> {
         .unless(multiplexed_only),
         Case::new(
             "stop that does not wait for the end",
-            Step::StopExpires(leave_open("sleep 3000")),
+            Step::StopExpires(leave_open("sleep 20000")),
         )
         .on(Setup::Impatient)
         .gives_by(|_, direction| lines(&[&ended(direction)]))
@@ -60,11 +60,12 @@ fn stops() -> Vec<Case> {
 
 fn losses() -> Vec<Case> {
     vec![
-        Case::new("server lost", Step::ServerLost(leave_open("sleep 3000")))
+        Case::new("server lost", Step::ServerLost(leave_open("wait")))
             .gives_by(|_, direction| lines(&[&ended(direction)])),
         Case::new(
             "server lost after answers",
-            Step::ServerLost(steps("a; b; sleep 3000", &["sleep 300", "drain"])),
+            // The answers are sent some time before the loss, and taken some time after it.
+            Step::ServerLost(steps("a; b; sleep 500; wait", &["sleep 2000", "drain"])),
         )
         .gives_by(|_, direction| lines(&["got a", "got b", &ended(direction)]))
         .unless(watch_only),

@@ -15,23 +15,19 @@ fn deadlines() -> Vec<Case> {
     let seen = on_server(12015, CALLER, DEADLINE);
     vec![
         call("deadline as the server sees it", say("deadline").within(5000)).gives(answers(&["no deadline"])),
-        call("deadline", leave_open("wait").within(150))
+        call("deadline", leave_open("wait").within(SHORT))
             .gives(lines(&[&error]))
             .records_as(gone(&seen)),
         call(
             "deadline of a sending handler",
-            steps("a; wait-send", &["drain"]).within(150),
+            steps("a; wait-send", &["drain"]).within(SHORT),
         )
         .gives(lines(&["got a", &error]))
         .records_as(gone_sending(&seen))
         .unless(watch_only),
         call(
             "deadline after an answer",
-            steps(
-                "",
-                &["send a; wait", "recv", "recv", "recv", "class", "sleep 20", "send x"],
-            )
-            .within(150),
+            steps("", &["send a; wait", "recv", "recv", "recv", "class", "fail x"]).within(SHORT),
         )
         .gives(lines(&[
             "got a",
@@ -44,14 +40,14 @@ fn deadlines() -> Vec<Case> {
         .unless(talk_only),
         call(
             "deadline after the half-close",
-            steps("", &["send a; wait-send", "close", "recv", "recv"]).within(150),
+            steps("", &["send a; wait-send", "close", "recv", "recv"]).within(SHORT),
         )
         .gives(lines(&["got a", &error]))
         .records_as(gone_sending(&seen))
         .unless(talk_only),
         call(
             "deadline while the one answer is awaited",
-            steps("", &["send wait", "finish"]).within(150),
+            steps("", &["send wait", "finish"]).within(SHORT),
         )
         .gives(lines(&[&error]))
         .unless(collect_only),
@@ -62,18 +58,18 @@ fn recv_timeouts() -> Vec<Case> {
     let error = format!("error: {}", recv_timeout("false"));
     let seen = on_server(12014, CALLER, &timeout_text("false"));
     vec![
-        call("recv timeout", leave_open("wait").receives_within(100))
+        call("recv timeout", leave_open("wait").receives_within(SHORT))
             .gives(lines(&[&error]))
             .records_as(gone(&seen)),
         call(
             "recv timeout, then more",
-            steps("", &["send wait", "recv", "class", "recv", "sleep 20", "send x"]).receives_within(100),
+            steps("", &["send wait", "recv", "class", "recv", "fail x"]).receives_within(SHORT),
         )
         .gives(lines(&[&error, "class timeout", &error, &format!("send: {error}")]))
         .unless(talk_only),
         call(
             "recv in time",
-            steps("", &["send sleep 30; a", "recv", "close", "recv"]).receives_within(400),
+            steps("", &["send sleep 30; a", "recv", "close", "recv"]).receives_within(LONG),
         )
         .gives(lines(&["got a", "end"]))
         .unless(talk_only),
@@ -82,16 +78,16 @@ fn recv_timeouts() -> Vec<Case> {
             steps(
                 "",
                 &[
-                    "send sleep 250; a",
+                    "send sleep 2500; a",
                     "recv",
                     "class",
-                    "sleep 250",
+                    "sleep 3000",
                     "recv",
                     "close",
                     "recv",
                 ],
             )
-            .receives_within(100)
+            .receives_within(SHORT)
             .keeping_remote(),
         )
         .gives(lines(&[
@@ -104,8 +100,8 @@ fn recv_timeouts() -> Vec<Case> {
         .unless(talk_only),
         call(
             "recv timeout of answers that leaves the stream alone",
-            steps("sleep 250; a", &["recv", "sleep 250", "drain"])
-                .receives_within(100)
+            steps("sleep 2500; a", &["recv", "sleep 3000", "drain"])
+                .receives_within(SHORT)
                 .keeping_remote(),
         )
         .gives(lines(&[&format!("error: {}", recv_timeout("true")), "got a", "end"]))
@@ -117,13 +113,13 @@ fn both() -> Vec<Case> {
     vec![
         call(
             "recv timeout before the deadline",
-            steps("", &["send wait", "recv"]).receives_within(100).within(400),
+            steps("", &["send wait", "recv"]).receives_within(SHORT).within(LONG),
         )
         .gives(lines(&[&format!("error: {}", recv_timeout("false"))]))
         .unless(talk_only),
         call(
             "deadline before the recv timeout",
-            steps("", &["send wait", "recv"]).receives_within(400).within(100),
+            steps("", &["send wait", "recv"]).receives_within(LONG).within(SHORT),
         )
         .gives(lines(&[&format!("error: {}", on_client(12015, DEADLINE))]))
         .unless(talk_only),
@@ -135,8 +131,12 @@ fn recv_timeout(kept: &str) -> String {
 }
 
 fn timeout_text(kept: &str) -> String {
-    format!("stream Recv timeout, timeout config={{Timeout:100ms DisableCancelRemote:{kept}}}")
+    format!("stream Recv timeout, timeout config={{Timeout:900ms DisableCancelRemote:{kept}}}")
 }
 
 /// Kitex tells what was left when the stream was made.
 const DEADLINE: &str = "stream timeout, timeout in ctx: …";
+/// Each stream has long begun by then.
+const SHORT: u64 = 900;
+/// Nothing lasts as long.
+const LONG: u64 = 12_000;

@@ -75,19 +75,19 @@ fn business() -> Vec<Case> {
         .unless(talk_only),
         call(
             "business error after queued answers",
-            steps("a; b; biz", &["sleep 150", "drain", "recv"]),
+            steps("a; b; biz", &["sleep 1000", "drain", "recv"]),
         )
         .gives_by(|_, direction| queued(direction))
         .unless(watch_only),
         call(
             "business error after queued answers of a stream both ways",
-            steps("", &["send a; b; biz", "sleep 150", "drain", "recv"]),
+            steps("", &["send a; b; biz", "sleep 1000", "drain", "recv"]),
         )
         .gives_by(|_, direction| queued(direction))
         .unless(talk_only),
         call(
             "business error instead of the one answer",
-            steps("", &["send a", "send biz", "sleep 150", "finish"]),
+            steps("", &["send a", "send biz", "sleep 1000", "finish"]),
         )
         .gives(lines(&[NOT_FOUND]))
         .unless(collect_only),
@@ -98,7 +98,7 @@ fn business() -> Vec<Case> {
         .gives(lines(&["got a", "trailer k-t=1"]))
         .unless(collect_only)
         .unless(kitex_server),
-        call("answers before an error", steps("a; b; boom", &["sleep 150", "drain"]))
+        call("answers before an error", steps("a; b; boom", &["sleep 1000", "drain"]))
             .gives(lines(&["got a", "got b", &format!("error: {}", failed("boom"))]))
             .unless(watch_only),
     ]

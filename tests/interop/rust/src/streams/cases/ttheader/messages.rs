@@ -113,8 +113,7 @@ fn early() -> Vec<Case> {
                     "send a; return",
                     "recv",
                     "recv",
-                    "sleep 20",
-                    "send x",
+                    "fail x",
                     "class",
                     "recv",
                     "close",
@@ -126,31 +125,19 @@ fn early() -> Vec<Case> {
         .unless(talk_only),
         call(
             "early answer while the client goes on",
-            steps("", &["send a; return", "sleep 100", "send x", "finish"]),
+            steps("", &["send a; return", "fail x", "finish"]),
         )
         .gives(lines(&[&done, "got a"]))
         .unless(collect_only),
         call(
             "error while the client goes on",
-            steps(
-                "",
-                &[
-                    "send a; boom",
-                    "recv",
-                    "recv",
-                    "sleep 20",
-                    "send x",
-                    "recv",
-                    "close",
-                    "recv",
-                ],
-            ),
+            steps("", &["send a; boom", "recv", "recv", "fail x", "recv", "close", "recv"]),
         )
         .gives(lines(&["got a", &boom, &late_boom, &boom, &boom]))
         .unless(talk_only),
         call(
             "error before the client has sent everything",
-            steps("", &["send boom", "sleep 100", "send x", "finish"]),
+            steps("", &["send boom", "fail x", "finish"]),
         )
         .gives(lines(&[&late_boom, &boom]))
         .unless(collect_only),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kitewire::{BidiStream, Error};
 
-use super::{Answers, Turn};
+use super::{Answers, MARKED, Turn};
 use crate::streams::ours::generated::streams::{Line as Text, StreamsClient};
 use crate::streams::ours::lines::Line;
 
@@ -39,12 +39,26 @@ impl<M: Line> Turn<'_, M> {
     pub(super) async fn abandon(&mut self, texts: &str) -> Result<(), Error> {
         let mut stream = self.downstream(texts).await?;
         stream.recv().await?;
+        self.next_waits().await?;
         let (script, key) = (self.script.clone(), self.key.clone());
         tokio::spawn(async move {
             let told = told(stream.recv().await.map(|line| line.map(drop)));
             script.record(key.as_deref(), format!("abandoned: {told}"));
         });
         Ok(())
+    }
+
+    /// The next handler has read all that was sent, before this one's return ends it.
+    async fn next_waits(&self) -> Result<(), Error> {
+        let next = self.script.next.as_ref().ok_or_else(|| Error::new("no next server"))?;
+        let client = self.script.caller.client(next).map_err(Error::new)?;
+        let key = self.key.as_deref().unwrap_or_default();
+        let text = format!("report {key} waits");
+        let answer = StreamsClient::new(client).plain(Text { text }).await;
+        match answer {
+            Ok(line) if line.text == MARKED => Ok(()),
+            other => Err(Error::new(format!("{other:?}"))),
+        }
     }
 
     /// Leaves a task behind that goes on with the handler's stream.
@@ -62,7 +76,7 @@ impl<M: Line> Turn<'_, M> {
         match std::mem::replace(&mut self.answers, Answers::One(Vec::new())) {
             Answers::One(_) => return Err(Error::new("nothing to send with")),
             Answers::Many(mut out) => tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 record(told(out.send(M::wrap("late".to_owned())).await.map(Some)));
             }),
         };
