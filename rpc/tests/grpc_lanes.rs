@@ -13,6 +13,7 @@ use kitewire::proto::http2::Config;
 use kitewire::{Address, Client, Code, Error, ErrorKind, GrpcOptions, Server, Transport};
 use kitewire_tokio::Tokio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 fn client(address: impl Into<Address>, connections: usize) -> ChatClient {
     let builder = patient(Client::to(address)).transport(Transport::Grpc);
@@ -187,8 +188,7 @@ const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 /// A server that processes nothing of what comes over its first connections: GOAWAY with a last stream of 0, or
 /// REFUSED_STREAM.
-async fn refuse(listener: &Listener, frame: &[u8]) {
-    let mut socket = listener.socket().await;
+async fn refuse(mut socket: TcpStream, frame: &[u8]) {
     let mut input = vec![0; 4096];
     let mut read = 0;
     // Preface, SETTINGS and HEADERS are far longer than this together.
@@ -209,9 +209,8 @@ async fn a_call_that_was_not_processed_is_made_once_more() {
         let listener = Listener::new().await;
         let chat = client(listener.address(), 2);
         let calling = tokio::spawn(async move { chat.unary("x").await });
-        let refusing = refuse(&listener, frame);
+        let refusing = refuse(listener.socket().await, frame);
         let answering = async {
-            tokio::time::sleep(millis(1)).await;
             let mut peer = listener.accept(100).await;
             let id = peer.opened().await;
             peer.echo(id).await;
@@ -222,7 +221,8 @@ async fn a_call_that_was_not_processed_is_made_once_more() {
         // Once, not for ever.
         let chat = client(listener.address(), 2);
         let calling = tokio::spawn(async move { chat.unary("x").await });
-        let refusing = async { tokio::join!(refuse(&listener, frame), refuse(&listener, frame)) };
+        let once_more = async { refuse(listener.socket().await, frame).await };
+        let refusing = async { tokio::join!(refuse(listener.socket().await, frame), once_more) };
         let failing = async { bounded(calling).await.unwrap().unwrap_err() };
         let (_, failed) = bounded(async { tokio::join!(refusing, failing) }).await;
         assert_eq!(failed.code(), Code::UNAVAILABLE, "{failed}");

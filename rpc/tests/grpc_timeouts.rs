@@ -22,16 +22,19 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Nothing but a message that is never sent takes as long.
+const SHORT: Duration = Duration::from_millis(900);
+
 #[tokio::test]
 async fn a_message_that_does_not_come_in_time_ends_the_stream() {
     let (server, mut controls) = run_chat().await;
     let chat = client(&server);
-    let timeout = RecvTimeout::new(millis(50));
+    let timeout = RecvTimeout::new(SHORT);
     let mut talk = bounded(chat.talk().recv_timeout(timeout)).await.unwrap();
     bounded(talk.send(line("a"))).await.unwrap();
     assert_eq!(bounded(talk.recv()).await.unwrap(), Some(line("a")));
     let text =
-        "rpc error: code = 17 desc = stream Recv timeout, timeout config={Timeout:50ms DisableCancelRemote:false}";
+        "rpc error: code = 17 desc = stream Recv timeout, timeout config={Timeout:900ms DisableCancelRemote:false}";
     let late = bounded(talk.recv()).await.unwrap_err();
     assert_eq!((late.to_string().as_str(), late.kind()), (text, ErrorKind::Timeout));
     assert_eq!(late.code(), Code::RECV_DEADLINE_EXCEEDED);
@@ -72,10 +75,7 @@ async fn a_stream_ends_with_its_time() {
     let options = StreamOptions::default().timeout(millis(10_000));
     let chat = ChatClient(builder(&server).streaming(options).build(Tokio).unwrap());
     // What the stream asks for comes before what the client does; the shorter of two timeouts decides.
-    let call = chat
-        .talk()
-        .timeout(millis(50))
-        .recv_timeout(RecvTimeout::new(millis(5000)));
+    let call = chat.talk().timeout(SHORT).recv_timeout(RecvTimeout::new(millis(5000)));
     let mut talk = bounded(call).await.unwrap();
     let late = bounded(talk.recv()).await.unwrap_err();
     assert_eq!(late.to_string(), "rpc error: code = 4 desc = context deadline exceeded");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::chat::{ChatServer, talker};
-use common::{EchoClient, EchoServer, Running, bounded, handler, patient, run, run_at};
+use common::{EchoClient, EchoServer, Running, bounded, handler, kept_address, patient, run, run_at};
 use kitewire::bytes::{Bytes, BytesMut};
 use kitewire::proto::Transmit;
 use kitewire::proto::grpc::{Connection, Request};
@@ -124,7 +124,7 @@ async fn a_handler_hears_about_its_deadline() {
     ] {
         let client = client(builder);
         bounded(client.echo("connect")).await.unwrap();
-        let error = bounded(client.wait("cancel me").timeout(Duration::from_millis(30)))
+        let error = bounded(client.wait("cancel me").timeout(Duration::from_millis(500)))
             .await
             .unwrap_err();
         assert!(
@@ -179,7 +179,7 @@ async fn a_stop_ends_when_patience_does() {
         assert_eq!(error.kind(), ErrorKind::Transport, "{way}");
         let unfinished = bounded(server.ended).await.unwrap().unwrap_err();
         assert_eq!(unfinished.calls, 1);
-        assert!(before.elapsed() < Duration::from_secs(2));
+        assert!(before.elapsed() < Duration::from_secs(15));
     }
 }
 
@@ -302,9 +302,7 @@ async fn dropping_run_ends_everything_at_once() {
 
 #[tokio::test]
 async fn a_connection_that_died_idle_is_replaced() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_kept, address) = kept_address();
     let mut clients = Vec::new();
     for _ in 0..2 {
         let (handler, _controls) = handler();

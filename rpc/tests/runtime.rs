@@ -170,7 +170,7 @@ async fn a_caller_in_a_hurry_takes_nobodys_connection_away() {
             .grpc(GrpcOptions::default().connections(1)),
     ] {
         let slow = Watched {
-            delay: Duration::from_millis(100),
+            delay: Duration::from_millis(1000),
             ..Watched::default()
         };
         let client = EchoClient(builder.build(slow).unwrap());

@@ -168,9 +168,9 @@ async fn a_cancel_goes_through_to_the_last_server() {
 #[tokio::test]
 async fn a_timeout_goes_through_as_what_it_was() {
     let mut chain = chain(StreamTransport::TtHeader).await;
-    let mut talk = chain.open(StreamTransport::TtHeader, Duration::from_millis(100)).await;
+    let mut talk = chain.open(StreamTransport::TtHeader, Duration::from_millis(900)).await;
     let (there, here) = chain.ends().await;
-    let text = "stream timeout, timeout in ctx: 100ms";
+    let text = "stream timeout, timeout in ctx: 900ms";
     assert_eq!(
         there,
         format!("talk: [ttstream error, code=12015] [server-side stream] [canceled path: A -> B] {text}")

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::chat::{Chat, ChatClient, ChatServer, Line, line, run_chat};
-use common::{Running, bounded, patient, run, run_at};
+use common::{Running, bounded, kept_address, patient, run, run_at};
 use kitewire::proto::ttstream::Config;
 use kitewire::{
     Address, BidiStream, Call, Client, ClientBuilder, Error, ErrorKind, Receiver, Sender, Server, StreamPool,
@@ -228,9 +228,7 @@ async fn names_of_hosts_work_with_every_pool() {
 #[tokio::test]
 async fn a_failed_dial_loses_nothing_and_blocks_nobody() {
     for pool in POOLS {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        drop(socket);
+        let (_kept, address) = kept_address();
         let chat = client(address, pool);
         for _ in 0..3 {
             let (one, two) = bounded(async { tokio::join!(chat.talk(), chat.talk()) }).await;

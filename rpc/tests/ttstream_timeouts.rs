@@ -22,15 +22,18 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Nothing but a message that is never sent takes as long.
+const SHORT: Duration = Duration::from_millis(900);
+
 #[tokio::test]
 async fn a_message_that_does_not_come_in_time_ends_the_stream() {
     let (server, mut controls) = run_chat().await;
     let chat = client(&server);
-    let timeout = RecvTimeout::new(millis(50));
+    let timeout = RecvTimeout::new(SHORT);
     let mut talk = bounded(chat.talk().recv_timeout(timeout)).await.unwrap();
     bounded(talk.send(line("a"))).await.unwrap();
     assert_eq!(bounded(talk.recv()).await.unwrap(), Some(line("a")));
-    let config = "stream Recv timeout, timeout config={Timeout:50ms DisableCancelRemote:false}";
+    let config = "stream Recv timeout, timeout config={Timeout:900ms DisableCancelRemote:false}";
     let text = format!("[ttstream error, code=12014] [client-side stream] {config}");
     let late = bounded(talk.recv()).await.unwrap_err();
     assert_eq!((late.to_string(), late.kind()), (text.clone(), ErrorKind::Timeout));
@@ -74,14 +77,11 @@ async fn a_stream_ends_with_its_time() {
     let chat = ChatClient(builder(&server).streaming(options).build(Tokio).unwrap());
     // What the stream asks for comes before what the client does; the shorter of two timeouts decides, and of two that
     // are alike the stream's.
-    for recv_timeout in [millis(5000), millis(50)] {
-        let call = chat
-            .talk()
-            .timeout(millis(50))
-            .recv_timeout(RecvTimeout::new(recv_timeout));
+    for recv_timeout in [millis(5000), SHORT] {
+        let call = chat.talk().timeout(SHORT).recv_timeout(RecvTimeout::new(recv_timeout));
         let mut talk = bounded(call).await.unwrap();
         let late = bounded(talk.recv()).await.unwrap_err();
-        let text = "[ttstream error, code=12015] [client-side stream] stream timeout, timeout in ctx: 50ms";
+        let text = "[ttstream error, code=12015] [client-side stream] stream timeout, timeout in ctx: 900ms";
         assert_eq!((late.to_string().as_str(), late.kind()), (text, ErrorKind::Timeout));
         assert_eq!(late.code(), Code::DEADLINE_EXCEEDED);
         assert_eq!(bounded(talk.send(line("x"))).await.unwrap_err().to_string(), text);

@@ -8,6 +8,7 @@ pub mod site;
 pub mod web;
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use kitewire::{
     MethodInfo, MethodKind, Oneway, Registration, Server, ServerHandle, ServiceInfo, Unfinished,
 };
 use kitewire_tokio::Tokio;
+use tokio::net::TcpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
@@ -263,13 +265,22 @@ pub fn start(bound: Bound<Tokio>) -> Running {
     }
 }
 
-/// No test may hang: five seconds are for ever here.
+/// An address where nobody listens, nor anybody else will while the socket is there.
+pub fn kept_address() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// No test may hang: twenty seconds are for ever here.
 pub async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(5), work)
+    tokio::time::timeout(Duration::from_secs(20), work)
         .await
         .expect("the test hangs")
 }
 
 pub fn patient(builder: kitewire::ClientBuilder) -> kitewire::ClientBuilder {
-    builder.connect_timeout(Duration::from_secs(2))
+    builder.connect_timeout(Duration::from_secs(10))
 }
