@@ -112,7 +112,7 @@ fn beside_a_receive() -> Vec<Case> {
         .unless(sends_only),
         call(
             "cancel of a receive of answers",
-            steps("a; wait-send", &["cancel-when waits", "drain"]),
+            steps("a; wait-send", &["recv", "cancel-when waits", "drain"]),
         )
         .gives_by(|_, _| lines(&["got a", &cancelled()]))
         .records_as(gone_sending(&seen()))

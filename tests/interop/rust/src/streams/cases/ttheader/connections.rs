@@ -142,7 +142,7 @@ fn races() -> Vec<Case> {
 fn memory() -> Vec<Case> {
     let held = |name, ask: Ask| {
         let ask = ask.on_one_connection();
-        Case::new(name, Step::Memory(ask, Megabytes(60)))
+        Case::new(name, Step::Memory(ask, Megabytes(75)))
             .alone()
             .unless(|_, _| (!cfg!(target_os = "linux")).then_some("memory is read from /proc"))
     };
