@@ -7,18 +7,18 @@ use kitewire::bytes::Bytes;
 use kitewire::proto::Switch;
 use kitewire::{Address, StreamPool, TtStreamOptions};
 use kitewire_tests::heap::Growth;
-use kitewire_tests::site::within;
+use kitewire_tests::site::{PATIENCE, within};
 use kitewire_tests::ttframe::{Frame, HEADER, Peer, RST, TRAILER};
 use tokio::net::TcpListener;
 
 use crate::{BLOCK, KIB, MANY, MARGIN, MIB, alone, client_of, fast, goes_on, settled, shared};
 
-/// Sends blocks on a stream until the peer stops reading, or says that it has enough.
-async fn pour(peer: &mut Peer, id: i32, most: usize) -> Pouring {
+/// Sends blocks on a stream until the peer has not read for so long, or says that it has enough.
+async fn pour(peer: &mut Peer, id: i32, most: usize, patience: Duration) -> Pouring {
     let frame = Frame::data(id, &"x".repeat(BLOCK)).encode();
     let mut sent = 0;
     while sent < most {
-        match tokio::time::timeout(Duration::from_millis(500), peer.send_bytes(&frame)).await {
+        match tokio::time::timeout(patience, peer.send_bytes(&frame)).await {
             Ok(Ok(())) => sent += frame.len(),
             Ok(Err(_)) => return Pouring::Closed,
             Err(_) => return Pouring::Blocked(sent),
@@ -49,7 +49,7 @@ async fn a_stock_server_cannot_make_a_shared_client_hold_more_than_its_budget() 
     peer.until(HEADER).await;
     peer.send([Frame::new(1, HEADER), Frame::new(2, HEADER)]).await;
     let growth = Growth::watch();
-    let poured = pour(&mut peer, 1, 94 * MIB).await;
+    let poured = pour(&mut peer, 1, 94 * MIB, PATIENCE).await;
     assert!(
         matches!(poured, Pouring::Taken),
         "reading never stops for one slow stream: {poured:?}"
@@ -84,7 +84,7 @@ async fn an_exclusive_client_pushes_back_by_not_reading() {
     assert_eq!(peer.next().await.unwrap().kind, HEADER, "nothing is offered");
     peer.send([Frame::new(1, HEADER)]).await;
     let growth = Growth::watch();
-    let poured = pour(&mut peer, 1, 94 * MIB).await;
+    let poured = pour(&mut peer, 1, 94 * MIB, Duration::from_secs(1)).await;
     let Pouring::Blocked(sent) = poured else {
         panic!("{poured:?}");
     };

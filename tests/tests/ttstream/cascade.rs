@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{CANCELLED, CLIENT, Ends, SERVER, at_once, builder, built, fails, watched};
 
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(600);
 
 /// Clients of A and B, by these names.
 fn named(site: &Site, name: &str) -> PromisesClient {
@@ -91,14 +91,14 @@ async fn a_recv_timeout_goes_on_as_a_cancel() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    let text = "stream Recv timeout, timeout config={Timeout:60ms DisableCancelRemote:false}";
+    let text = "stream Recv timeout, timeout config={Timeout:600ms DisableCancelRemote:false}";
     check(&mut middle, &mut ends, 12014, THROUGH, text).await;
 }
 
 #[tokio::test]
 async fn a_stream_timeout_goes_on_as_a_cancel() {
     let (client, mut middle, mut ends, _last) = chain().await;
-    let mut talk = client.talk().timeout(Duration::from_millis(300)).await.unwrap();
+    let mut talk = client.talk().timeout(SHORT).await.unwrap();
     within(talk.recv()).await.unwrap().unwrap();
     let error = within(talk.recv()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);

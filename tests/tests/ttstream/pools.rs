@@ -1,12 +1,14 @@
 //! Connections of a client: shared, exclusive and short ones, and what becomes of them (facts §3, D7, D11).
 
-use std::net::TcpListener as StdListener;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kitewire::{Address, BidiStream, ErrorKind, StreamPool, TtStreamOptions};
 use kitewire_tests::site::{Ask, PromisesClient, PromisesServer, Reply, Scene, Site, ask, reply, within};
 use kitewire_tests::ttframe::{Frame, HEADER, Peer, TRAILER};
 use kitewire_tokio::Tokio;
+use tokio::net::TcpSocket;
 
 use crate::{Stage, at_once, builder, built};
 
@@ -60,14 +62,19 @@ async fn shared_connections_are_used_in_turn() {
     }
     // One that is lost takes its own streams along, and the next streams find three again.
     drop(peers.pop());
-    let mut lost = 0;
-    for talk in &mut talks {
-        if let Ok(Err(error)) = tokio::time::timeout(Duration::from_millis(100), talk.recv()).await {
-            assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
-            lost += 1;
+    let mut lost = BTreeSet::new();
+    within(async {
+        while lost.len() < 2 {
+            for (number, talk) in talks.iter_mut().enumerate() {
+                if let Ok(Err(error)) = tokio::time::timeout(Duration::from_millis(20), talk.recv()).await {
+                    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+                    lost.insert(number);
+                }
+            }
         }
-    }
-    assert_eq!(lost, 2);
+    })
+    .await;
+    assert_eq!(lost.len(), 2);
     for _ in 0..3 {
         talks.push(client.talk().await.unwrap());
     }
@@ -193,17 +200,20 @@ async fn a_short_connection_carries_one_stream_and_is_closed() {
     }
 }
 
-/// A port that nobody listens on.
-fn free_port() -> Address {
-    let listener = StdListener::bind("127.0.0.1:0").unwrap();
-    Address::Tcp(listener.local_addr().unwrap())
+/// An address where nobody listens, nor anybody else will while the socket is there.
+fn kept_address() -> (TcpSocket, Address) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = Address::Tcp(socket.local_addr().unwrap());
+    (socket, address)
 }
 
 #[tokio::test]
 async fn a_failed_dial_is_no_loss() {
     // In Kitex's shared pool it blocks the address for ever.
     for pool in pools() {
-        let address = free_port();
+        let (_kept, address) = kept_address();
         let client = built(builder(&address).tt_streams(options(pool)));
         for _ in 0..3 {
             let error = within(client.talk()).await.map(drop).unwrap_err();
@@ -220,7 +230,8 @@ async fn a_failed_dial_is_no_loss() {
 
 #[tokio::test]
 async fn streams_that_wait_for_one_dial_all_hear_of_its_failure() {
-    let client = built(builder(&free_port()).tt_streams(options(StreamPool::Multiplexed { connections: 1 })));
+    let (_kept, address) = kept_address();
+    let client = built(builder(&address).tt_streams(options(StreamPool::Multiplexed { connections: 1 })));
     let many = (0..20).map(|_| {
         let client = client.clone();
         tokio::spawn(async move { client.talk().await.map(drop).unwrap_err().kind() })

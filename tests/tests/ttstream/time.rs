@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::{CLIENT, SERVER, Stage, at_once, builder, built, client, fails, watched};
 
-const SHORT: Duration = Duration::from_millis(60);
-const LONG: Duration = Duration::from_secs(5);
-const WAITED: &str = "stream Recv timeout, timeout config={Timeout:60ms DisableCancelRemote:false}";
-const KEPT: &str = "stream Recv timeout, timeout config={Timeout:60ms DisableCancelRemote:true}";
+const SHORT: Duration = Duration::from_millis(600);
+const LONG: Duration = Duration::from_secs(9);
+const WAITED: &str = "stream Recv timeout, timeout config={Timeout:600ms DisableCancelRemote:false}";
+const KEPT: &str = "stream Recv timeout, timeout config={Timeout:600ms DisableCancelRemote:true}";
 
 #[tokio::test]
 async fn a14_a_recv_timeout_ends_the_stream_on_both_sides() {
@@ -226,7 +226,7 @@ async fn a_send_that_waits_for_room_ends_with_its_stream() {
         .await;
     let mut block = ask("block");
     block.payload = vec![0; 64 * 1024].into();
-    let mut talk = client(&site).talk().timeout(Duration::from_millis(300)).await.unwrap();
+    let mut talk = client(&site).talk().timeout(SHORT).await.unwrap();
     let error = loop {
         if let Err(error) = within(talk.send(&block)).await {
             break error;
