@@ -355,7 +355,7 @@ async fn a_stream_that_was_not_read_is_in_nobodys_way() {
         let chat = ChatClient(builder(&server.address, options).build(Tokio).unwrap());
         let mut kept = Vec::new();
         for _ in 0..4 {
-            let (mut out, input) = bounded(chat.talk()).await.unwrap().split();
+            let (mut out, mut input) = bounded(chat.talk()).await.unwrap().split();
             // Answers nobody reads, until no more are taken.
             let flood = async {
                 loop {
@@ -363,6 +363,9 @@ async fn a_stream_that_was_not_read_is_in_nobodys_way() {
                 }
             };
             let _ = tokio::time::timeout(millis(100), flood).await;
+            // The first of them is right behind the header.
+            bounded(input.header()).await.unwrap();
+            tokio::time::sleep(millis(200)).await;
             drop(out);
             kept.push(input);
             let mut talk = bounded(chat.talk()).await.unwrap();
