@@ -111,6 +111,19 @@ impl Peer {
         frames
     }
 
+    /// So many frames of streams, and what else comes within a moment.
+    ///
+    /// # Panics
+    /// As [`Self::frame`].
+    pub async fn only(&mut self, count: usize) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for _ in 0..count {
+            frames.push(self.frame().await);
+        }
+        frames.extend(self.during(Duration::from_millis(50)).await);
+        frames
+    }
+
     /// What comes within `time`, flow control passed over.
     pub async fn during(&mut self, time: Duration) -> Vec<Frame> {
         let mut frames = Vec::new();

@@ -174,7 +174,7 @@ impl Scenario for Silent {
         let trust = Trust::new();
         let tls = trust
             .server()
-            .handshake_timeout(Duration::from_millis(300))
+            .handshake_timeout(Duration::from_millis(1500))
             .build()
             .unwrap();
         let server = serve(&Tls::new(place.server).server(tls), &place.listen).await;
