@@ -261,5 +261,5 @@ const LOST: [&str; 4] = [
     "Transport [ttstream error, code=12006] connection closed by peer",
     "Cancelled [ttstream error, code=12013] [client-side stream] canceled by connection closed",
 ];
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(600);
 const LONG: Duration = Duration::from_secs(10);

@@ -162,7 +162,7 @@ async fn no_effect(site: Site) {
     for builder in [place.grpc(), place.tt_streams()] {
         let desk = site.desk(builder.timeout(SHORT));
         let mut talk = desk.talk().await.unwrap();
-        site.exchange(&mut talk, "sleep 90").await;
+        site.exchange(&mut talk, "sleep 900").await;
     }
 }
 
@@ -223,7 +223,7 @@ async fn connections(site: Site) {
     }
 }
 
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(600);
 /// Whose clock is first: this side's, or the server's.
 const TIMEOUTS: [&str; 2] = [
     "Timeout remote or network error: rpc error: code = 4 desc = context deadline exceeded",

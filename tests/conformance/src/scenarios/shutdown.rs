@@ -188,6 +188,8 @@ async fn pages(site: Site) {
     let id = http2.open("GET", "/wait", &[], b"").await;
     site.note(place.heard().await);
     place.handle.shutdown(PATIENCE);
+    // Both connections have heard of it when the handlers answer.
+    site.here().sleep(Duration::from_millis(500)).await;
     place.gate.add_permits(2);
     site.note(http1.page().await);
     site.note(format!("{} bytes more", http1.read_to_end().await.len()));

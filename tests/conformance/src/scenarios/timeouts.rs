@@ -73,9 +73,12 @@ async fn timeout(site: Site, way: Way) {
         site.say(&desk, text).await;
     }
     let of_client = site.desk(way.1(&place).destination("shop").timeout(SHORT));
-    let error = of_client.say(ask("sleep 400")).await.unwrap_err();
+    let error = of_client.say(ask("sleep 5000")).await.unwrap_err();
     site.one_of("say", &TIMEOUTS, &error.shown());
-    site.told("for ever", of_client.say(ask("sleep 90")).timeout(Duration::ZERO).await);
+    site.told(
+        "for ever",
+        of_client.say(ask("sleep 900")).timeout(Duration::ZERO).await,
+    );
 }
 
 async fn dropped(site: Site, way: Way) {
@@ -143,7 +146,7 @@ async fn comes_back(site: Site, way: Way) {
 
 async fn connect(site: Site) {
     let place = site.serve().await;
-    let slow = site.here().dialling_slowly(Duration::from_secs(5));
+    let slow = site.here().dialling_slowly(Duration::from_secs(9));
     for builder in [
         to(&place.address, Transport::TtHeader),
         to(&place.address, Transport::TtHeader).multiplexed(1),
@@ -158,7 +161,7 @@ async fn connect(site: Site) {
 
 async fn covers_connect(site: Site) {
     let place = site.serve().await;
-    let slow = site.here().dialling_slowly(Duration::from_millis(300));
+    let slow = site.here().dialling_slowly(Duration::from_secs(3));
     for builder in [
         to(&place.address, Transport::TtHeader),
         to(&place.address, Transport::TtHeader).multiplexed(1),
@@ -328,10 +331,10 @@ async fn unix(site: Site) {
     site.remove_file(&place.address);
 }
 
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(600);
 /// Over gRPC the server knows the deadline, too, and may be first.
 const TIMEOUTS: [&str; 3] = [
-    "Timeout rpc timeout: timeout=60ms, to=shop, method=say, location=kitex.rpcTimeoutMW, remote=server-1",
+    "Timeout rpc timeout: timeout=600ms, to=shop, method=say, location=kitex.rpcTimeoutMW, remote=server-1",
     "Timeout remote or network error: rpc error: code = 4 desc = context deadline exceeded",
     "Timeout remote or network error: rpc error: code = 4 desc = context deadline exceeded [biz error]",
 ];
