@@ -239,7 +239,7 @@ fn path() -> PathBuf {
 }
 
 /// Cells played at the same time: most of them wait.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 const NAME: usize = 58;
 const WIDTH: usize = 11;
 /// Lines shown of each cell that differs.

@@ -73,7 +73,7 @@ async fn timeout(site: Site, way: Way) {
         site.say(&desk, text).await;
     }
     let of_client = site.desk(way.1(&place).destination("shop").timeout(SHORT));
-    let error = of_client.say(ask("sleep 5000")).await.unwrap_err();
+    let error = of_client.say(ask("sleep 2000")).await.unwrap_err();
     site.one_of("say", &TIMEOUTS, &error.shown());
     site.told(
         "for ever",
@@ -161,7 +161,7 @@ async fn connect(site: Site) {
 
 async fn covers_connect(site: Site) {
     let place = site.serve().await;
-    let slow = site.here().dialling_slowly(Duration::from_secs(3));
+    let slow = site.here().dialling_slowly(Duration::from_secs(2));
     for builder in [
         to(&place.address, Transport::TtHeader),
         to(&place.address, Transport::TtHeader).multiplexed(1),
