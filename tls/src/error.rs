@@ -13,7 +13,7 @@ use crate::strangers;
 /// Why a connection could not be secured, or was lost.
 ///
 /// It comes as the inner error of an [`io::Error`]: from [`Runtime::connect`](kitewire_runtime::Runtime::connect) for a
-/// client, from the first read for a server. [`TlsError::of`] finds it there.
+/// client, from the first read for a server, from any read or write later on. [`TlsError::of`] finds it there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsError {
     kind: TlsErrorKind,

@@ -31,7 +31,7 @@
 //!   end within [`TlsServerBuilder::handshake_timeout`]. A client that is refused is told why, and gets time to read it.
 //! - **Connecting** is over when the handshake is, so a bad certificate is an error of the connection, which says whose
 //!   it is and what is wrong with it: [`TlsError`]. Over TLS 1.3 a server's opinion of the client's certificate comes
-//!   later, with the first read.
+//!   later, with the first read, or with the write that fails for it.
 //! - **Ends** are told apart: a peer that says that it is done ends the stream, one that just goes away fails it
 //!   ([`TlsErrorKind::Truncated`]).
 //! - **Memory**: at most 64 KiB are encrypted ahead of the socket, and one record is decrypted ahead of the reader.

@@ -18,8 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
-use tokio::task::coop::unconstrained;
-use tokio::task::spawn_blocking;
+use tokio::task::{coop::unconstrained, spawn_blocking};
 use tokio::time::Sleep;
 
 /// The tokio runtime that the caller runs in. Its tasks, timers and sockets belong to the runtime of the thread that
@@ -173,9 +172,8 @@ impl Timer for TokioTimer {
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A task that has used up its budget would be woken at once in place of in time, and need not ask again.
-        self.sleep
-            .as_mut()
-            .map_or(Poll::Pending, |sleep| pin!(unconstrained(sleep.as_mut())).poll(cx))
+        let sleep = self.sleep.as_mut();
+        sleep.map_or(Poll::Pending, |sleep| pin!(unconstrained(sleep)).poll(cx))
     }
 }
 

@@ -237,10 +237,11 @@ const FAREWELL: Duration = Duration::from_secs(5);
 mod tests {
     use std::sync::Arc;
 
+    use bytes::{Bytes, BytesMut};
     use kitewire_proto::dispatch::{MethodInfo, MethodKind, ServiceInfo, ServiceRole, Services};
     use kitewire_proto::wire::Codec;
     use kitewire_proto::{
-        EncodeBody, MetaInfo, Reply, ReplyOutcome, ServerConfig, ServerConnection, ServerEvent, Switch,
+        EncodeBody, MetaInfo, Reply, ReplyOutcome, ServerConfig, ServerConnection, ServerEvent, Switch, Transmit,
     };
 
     use super::*;
@@ -276,20 +277,20 @@ mod tests {
         let config = Arc::new(ServerConfig::default());
         let mut server = ServerConnection::new(Arc::new(table.build().unwrap()), config, NOW);
         let mut out = Transmit::new();
-        while connection.lock().poll_transmit(NOW, &mut out) {
+        while connection.lock().connection.poll_transmit(NOW, &mut out) {
             server.receive(NOW, &mut BytesMut::from(&out.to_vec()[..]));
             out.advance(out.len());
         }
         while let Some(event) = server.poll_event() {
             if let ServerEvent::Opened { id } = event {
-                let answer = bytes::Bytes::copy_from_slice(answer);
+                let answer = Bytes::copy_from_slice(answer);
                 let reply = Reply::new(ReplyOutcome::Result(&answer));
                 server.respond(NOW, id, &reply).unwrap();
             }
         }
         while server.poll_transmit(NOW, &mut out) {
             let mut input = BytesMut::from(&out.to_vec()[..]);
-            connection.lock().receive(NOW, &mut input);
+            connection.lock().connection.receive(NOW, &mut input);
             out.advance(out.len());
         }
         connection.take_events(&mut connection.lock(), &mut Vec::new());
@@ -301,13 +302,17 @@ mod tests {
         config.multiplex = Switch::On;
         config.limits.max_memory = 1000;
         let connection = MuxConnection::new(&Arc::new(config), NOW);
-        let answered = open(&connection, &bytes::Bytes::from_static(b"\0"));
+        let answered = open(&connection, &Bytes::from_static(b"\0"));
         exchange(&connection, &[0; 1000]);
-        let waits = open(&connection, &bytes::Bytes::from_static(b"\0"));
+        let waits = open(&connection, &Bytes::from_static(b"\0"));
         connection.begin_turn(None);
-        assert_eq!(connection.lock().read_demand(), Demand::Pause, "too much waits");
+        assert_eq!(
+            connection.lock().connection.read_demand(),
+            Demand::Pause,
+            "too much waits"
+        );
         connection.cancel(answered);
-        assert_eq!(connection.lock().read_demand(), Demand::Read);
+        assert_eq!(connection.lock().connection.read_demand(), Demand::Read);
         assert!(
             connection.is_told(),
             "the driver reads again, or the other call waits for ever"

@@ -75,7 +75,7 @@ impl Watched {
 
     /// Those that live for too long; they are watched no longer.
     fn overdue(&self, patience: Duration) -> Vec<World> {
-        let late = |world: &mut World| world.since.elapsed() > patience;
+        let late = |world: &mut World| world.since.elapsed() >= patience;
         self.lock().extract_if(.., late).collect()
     }
 
@@ -102,14 +102,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_barks_at_the_world_that_hangs_and_at_no_other() {
+    fn it_barks_at_a_world_that_hangs() {
         let (tell, told) = channel();
-        let watchdog = Watchdog::with(Duration::from_millis(20), move |seed| _ = tell.send(seed));
-        assert_eq!(watchdog.watch(1, || "over"), "over");
-        let hangs = std::panic::catch_unwind(|| watchdog.watch(2, || panic!("over, too")));
-        assert!(hangs.is_err());
+        let watchdog = Watchdog::with(Duration::from_millis(1), move |seed| _ = tell.send(seed));
         let barked = watchdog.watch(3, || told.recv_timeout(LONG));
         assert_eq!(barked, Ok(3));
+    }
+
+    #[test]
+    fn worlds_that_have_ended_and_young_ones_are_left_alone() {
+        let watched = Watched::default();
+        let seeds = |worlds: Vec<World>| worlds.into_iter().map(|world| world.seed).collect::<Vec<_>>();
+        drop(watched.enter(1));
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _leash = watched.enter(2);
+            std::panic::resume_unwind(Box::new("a failure"));
+        }));
+        assert!(unwound.is_err());
+        let _leash = watched.enter(3);
+        assert_eq!(seeds(watched.overdue(LONG)), []);
+        assert_eq!(seeds(watched.overdue(Duration::ZERO)), [3]);
+        assert_eq!(seeds(watched.overdue(Duration::ZERO)), [], "it is told once");
     }
 
     /// The test ends without it; this bounds a failure.
