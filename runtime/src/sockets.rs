@@ -3,7 +3,7 @@
 //! What can be done without waiting is done here, in the standard library's types; how to wait is the adapter's part.
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 #[cfg(unix)]
@@ -127,12 +127,31 @@ impl std::error::Error for Failures {
     }
 }
 
+/// Every address of the machine means those of IPv4, too, whatever the system's default, and where there is no IPv6.
 fn listen_tcp(address: SocketAddr) -> io::Result<Listening> {
+    let all = (Ipv4Addr::UNSPECIFIED, address.port()).into();
+    match bind_tcp(address) {
+        Err(error) if is_every_address(address) && error.kind() != io::ErrorKind::AddrInUse => {
+            bind_tcp(all).map_err(|_| error)
+        }
+        bound => bound,
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Listening> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    if is_every_address(address) {
+        socket.set_only_v6(false)?;
+    }
     begin(&socket, &address.into())?;
     Ok(Listening::Tcp(socket.into()))
+}
+
+/// `[::]`, which `:8888` stands for.
+fn is_every_address(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
 }
 
 #[cfg(unix)]
@@ -157,6 +176,7 @@ const BACKLOG: i32 = 4096;
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
@@ -210,6 +230,19 @@ mod tests {
             panic!("TCP was asked for");
         };
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn every_address_is_those_of_both_versions() {
+        let Listening::Tcp(listener) = listen(&":0".into()).unwrap() else {
+            panic!("TCP was asked for");
+        };
+        let bound = listener.local_addr().unwrap();
+        assert!(bound.ip().is_unspecified());
+        if bound.is_ipv6() {
+            assert!(!socket2::SockRef::from(&listener).only_v6().unwrap());
+        }
+        TcpStream::connect((Ipv4Addr::LOCALHOST, bound.port())).unwrap();
     }
 
     /// The result of a future that does not wait.
