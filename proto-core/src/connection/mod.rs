@@ -291,7 +291,7 @@ impl Connection {
     /// Ends the connection; see [`Shutdown`].
     pub fn shutdown(&mut self, now: Instant, how: Shutdown) {
         if let Some(undecided) = &mut self.undecided {
-            undecided.stop = Some(how);
+            undecided.stop = Some(undecided.stop.map_or(how, |earlier| earlier.sooner(how)));
         }
         each!(&mut self.inner, shutdown(now, how));
     }

@@ -547,3 +547,31 @@ fn a_stop_before_the_first_byte_holds_for_what_comes() {
         assert!(pair.server.is_drained() && pair.now <= until + Duration::from_secs(1));
     }
 }
+
+#[test]
+fn a_second_stop_puts_off_nothing() {
+    for speaks in calls().into_iter().chain(streams()) {
+        let is_stream = matches!(speaks, Speaks::TtHeaderStreams(_));
+        let mut pair = Pair::new(speaks);
+        let id = match is_stream {
+            true => {
+                let id = pair.client.open(pair.now, &Request::new(&SERVICE, "talk")).unwrap();
+                pair.opened();
+                id
+            }
+            false => pair.call("echo", b"\0").0,
+        };
+        let until = pair.now + Duration::from_secs(5);
+        for until in [until, until + Duration::from_secs(55)] {
+            pair.client.shutdown(pair.now, Shutdown::Graceful { until });
+            pair.server.shutdown(pair.now, Shutdown::Graceful { until });
+        }
+        pair.events();
+        assert_eq!(pair.client.outcome(id), None, "it may run on");
+        pair.now = until;
+        pair.client.handle_timeout(until, &mut pair.to_client);
+        pair.server.handle_timeout(until, &mut pair.to_server);
+        pair.events();
+        assert!(pair.client.outcome(id).is_some(), "its time is up");
+    }
+}

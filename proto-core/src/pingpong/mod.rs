@@ -59,7 +59,7 @@ pub enum Demand {
     Stop,
 }
 
-/// How a connection is asked to end.
+/// How a connection is asked to end. Who asks again can bring the end forward, and not put it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// Finish what runs; whatever is left at `until` is cut off.
@@ -69,4 +69,16 @@ pub enum Shutdown {
     },
     /// End now; calls that run are cancelled.
     Immediate,
+}
+
+impl Shutdown {
+    /// The one of both that ends sooner.
+    pub(crate) fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Graceful { until: one }, Self::Graceful { until: other }) => {
+                Self::Graceful { until: one.min(other) }
+            }
+            _ => Self::Immediate,
+        }
+    }
 }

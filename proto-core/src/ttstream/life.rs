@@ -77,7 +77,7 @@ impl Connection {
                 if self.life.drain.is_none() && self.role == Role::Client {
                     self.events.push_back(Event::Draining);
                 }
-                self.life.drain = Some(until);
+                self.life.drain = Some(self.life.drain.map_or(until, |earlier| earlier.min(until)));
             }
             Shutdown::Immediate => self.end_all_streams(CloseReason::Shutdown),
         }

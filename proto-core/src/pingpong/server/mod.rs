@@ -390,7 +390,7 @@ impl ServerConnection {
         match how {
             Shutdown::Graceful { until } => {
                 self.life.draining = true;
-                self.times.drain = Some(until);
+                self.times.drain = Some(self.times.drain.map_or(until, |earlier| earlier.min(until)));
             }
             Shutdown::Immediate => self.fail(CloseReason::Shutdown),
         }
