@@ -16,6 +16,7 @@ use kitewire_runtime::{Address, PeerIdentity};
 use crate::server::Link;
 use crate::service::Finished;
 use crate::stream::{Hub, Incoming, Stream, StreamKey, Tie};
+use crate::waiting::Place;
 use crate::{Error, Metadata, Transport};
 
 /// The call that a handler runs for: who calls, what, how, and until when.
@@ -261,7 +262,10 @@ impl Call {
     ///
     /// The handler is never stopped from outside; one that is expensive waits for this beside its work.
     pub fn cancelled(&self) -> Cancelled<'_> {
-        Cancelled { call: self }
+        Cancelled {
+            call: self,
+            place: Place::default(),
+        }
     }
 
     /// Whether nobody waits for the answer any more.
@@ -346,15 +350,29 @@ impl fmt::Debug for Call {
 #[must_use = "futures do nothing unless polled"]
 pub struct Cancelled<'a> {
     call: &'a Call,
+    place: Place,
 }
 
 impl Future for Cancelled<'_> {
     type Output = CancelReason;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CancelReason> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CancelReason> {
+        let Self { call, place } = &mut *self;
+        match &call.carrier {
+            Carrier::Message { id, .. } => call.link.poll_cancelled(*id, place, cx),
+            Carrier::Stream { hub, key, .. } => hub.poll_ended(*key, place, cx),
+        }
+    }
+}
+
+impl Drop for Cancelled<'_> {
+    fn drop(&mut self) {
+        if !self.place.is_taken() {
+            return;
+        }
         match &self.call.carrier {
-            Carrier::Message { id, .. } => self.call.link.poll_cancelled(*id, cx),
-            Carrier::Stream { hub, key, .. } => hub.poll_ended(*key, cx),
+            Carrier::Message { id, .. } => self.call.link.leave(*id, &self.place),
+            Carrier::Stream { hub, key, .. } => hub.leave(*key, &self.place),
         }
     }
 }

@@ -141,6 +141,7 @@ mod server;
 pub mod service;
 mod stream;
 mod transport;
+mod waiting;
 mod wakes;
 
 pub use bytes;

@@ -11,7 +11,8 @@ use kitewire_runtime::{Address, PeerIdentity};
 use super::engine::Load;
 use super::shared::{Notice, Shared};
 use crate::service::Running;
-use crate::stream::{wait_also, wake_all};
+use crate::stream::wake_all;
+use crate::waiting::{Place, Waiting};
 
 /// One connection, as its calls and its server see it. Outlives the connection's task as long as a handler runs.
 pub(crate) struct Link {
@@ -50,7 +51,7 @@ struct State {
 struct Watched {
     id: CallId,
     cancelled: Option<CancelReason>,
-    wakers: Vec<Waker>,
+    waiting: Waiting,
 }
 
 impl Link {
@@ -182,9 +183,9 @@ impl Link {
         self.watching.store(true, Ordering::Release);
         let watched = state.watched(id);
         watched.cancelled = Some(reason);
-        let wakers = std::mem::take(&mut watched.wakers);
+        let waiting = watched.waiting.take();
         drop(state);
-        wake_all(wakers);
+        wake_all(waiting);
     }
 
     /// The call is over: nobody will ask about it any more.
@@ -209,7 +210,7 @@ impl Link {
         for done in done {
             done.slot.recycle();
         }
-        wake_all(watched.into_iter().flat_map(|watched| watched.wakers));
+        wake_all(watched.into_iter().flat_map(|mut watched| watched.waiting.take()));
     }
 
     pub(crate) fn cancel_reason(&self, id: CallId) -> Option<CancelReason> {
@@ -220,20 +221,29 @@ impl Link {
         state.watched.iter().find(|watched| watched.id == id)?.cancelled
     }
 
-    pub(crate) fn poll_cancelled(&self, id: CallId, cx: &Context<'_>) -> Poll<CancelReason> {
+    pub(crate) fn poll_cancelled(&self, id: CallId, place: &mut Place, cx: &Context<'_>) -> Poll<CancelReason> {
         let mut state = self.lock();
         if state.closed {
             return Poll::Ready(CancelReason::CallerGone);
         }
         self.watching.store(true, Ordering::Release);
         let watched = state.watched(id);
-        match watched.cancelled {
-            Some(reason) => Poll::Ready(reason),
-            None => {
-                wait_also(&mut watched.wakers, cx);
-                Poll::Pending
-            }
+        if let Some(reason) = watched.cancelled {
+            return Poll::Ready(reason);
         }
+        let replaced = watched.waiting.wait(place, cx);
+        drop(state);
+        drop(replaced);
+        Poll::Pending
+    }
+
+    /// Who waited at `place` to hear about a call does so no longer.
+    pub(crate) fn leave(&self, id: CallId, place: &Place) {
+        let mut state = self.lock();
+        let watched = state.watched.iter_mut().find(|watched| watched.id == id);
+        let left = watched.and_then(|watched| watched.waiting.leave(place));
+        drop(state);
+        drop(left);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,7 +261,7 @@ impl State {
                 self.watched.push(Watched {
                     id,
                     cancelled: None,
-                    wakers: Vec::new(),
+                    waiting: Waiting::default(),
                 });
                 self.watched.len() - 1
             });

@@ -26,9 +26,10 @@ use super::end::SendError;
 use super::event::Event;
 use super::handle::Stream;
 use super::receiver::Decode;
-use super::watch::{Watches, wait, wait_also};
+use super::watch::{Watches, wait};
 use crate::error::SharedError;
 use crate::service::Received;
+use crate::waiting::Place;
 use crate::{Error, ErrorKind, Metadata, Transport};
 
 /// A connection and whoever waits on it.
@@ -291,15 +292,23 @@ impl Hub {
     }
 
     /// Waits until a call is over. For a server: until nobody waits for its answer any more.
-    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<CancelReason> {
+    pub(crate) fn poll_ended(&self, key: StreamKey, place: &mut Place, cx: &Context<'_>) -> Poll<CancelReason> {
         let mut state = self.lock();
-        match state.connection.cancel_reason(key) {
-            Some(reason) => Poll::Ready(reason),
-            None => {
-                wait_also(&mut state.watches.of(key).ending, cx);
-                Poll::Pending
-            }
+        if let Some(reason) = state.connection.cancel_reason(key) {
+            return Poll::Ready(reason);
         }
+        let replaced = state.watches.of(key).ending.wait(place, cx);
+        drop(state);
+        drop(replaced);
+        Poll::Pending
+    }
+
+    /// Who waited at `place` for the end of a call does so no longer.
+    pub(crate) fn leave(&self, key: StreamKey, place: &Place) {
+        let mut state = self.lock();
+        let left = state.watches.get_mut(key).and_then(|watch| watch.ending.leave(place));
+        drop(state);
+        drop(left);
     }
 
     pub(crate) fn cancel_reason(&self, key: StreamKey) -> Option<CancelReason> {

@@ -29,7 +29,6 @@ pub use receiver::Receiver;
 pub use sender::Sender;
 pub(crate) use single::Answered;
 pub(crate) use tie::Tie;
-pub(crate) use watch::wait_also;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::handle::Stream;
 use super::tie::Ties;
 use crate::Metadata;
 use crate::hash::CallIdHasher;
+use crate::waiting::Waiting;
 
 /// What is kept for the calls of a connection beside the connection itself. A call has an entry from the first time
 /// somebody waits on it, or sets metadata for its answer, until it is released.
@@ -26,7 +27,7 @@ pub(super) struct Watch {
     /// Waits for room.
     pub(super) sending: Option<Waker>,
     /// Wait for the call to be over: a handler may do so in several places.
-    pub(super) ending: Vec<Waker>,
+    pub(super) ending: Waiting,
     /// Server: streams that end with the call.
     pub(super) ties: Ties,
     /// Server, over TTHeader: what the halves of the stream share.
@@ -124,14 +125,7 @@ impl Watches {
 impl Watch {
     pub(super) fn take_wakers(&mut self, wake: &mut Vec<Waker>) {
         wake.extend([self.reading.take(), self.sending.take()].into_iter().flatten());
-        wake.append(&mut self.ending);
-    }
-}
-
-/// Adds the task of `cx` to those that are woken.
-pub(crate) fn wait_also(waiting: &mut Vec<Waker>, cx: &Context<'_>) {
-    if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-        waiting.push(cx.waker().clone());
+        wake.extend(self.ending.take());
     }
 }
 

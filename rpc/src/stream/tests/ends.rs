@@ -350,14 +350,15 @@ fn a_waker_that_holds_a_half_may_be_the_last_to_go() {
         let mut receiver = server.recv.unwrap();
         let mut cx = Context::from_waker(&task);
         assert!(receiver.poll_recv(&mut cx).is_pending());
-        assert!(pair.server.poll_ended(server.key, &cx).is_pending());
+        let mut place = Place::default();
+        assert!(pair.server.poll_ended(server.key, &mut place, &cx).is_pending());
         let large = Bytes::from(vec![0; 1 << 20]);
         let sender = client.send.as_mut().unwrap();
         assert!(sender.poll_send(&mut cx, &large).is_ready());
         assert!(sender.poll_send(&mut cx, &large).is_pending());
         drop(task);
         assert!(receiver.poll_recv(&mut idle()).is_pending());
-        assert!(pair.server.poll_ended(server.key, &idle()).is_pending());
+        assert!(pair.server.poll_ended(server.key, &mut place, &idle()).is_pending());
         assert!(sender.poll_send(&mut idle(), &large).is_pending());
         assert!(pair.client.is_called(), "the other stream was given up");
     }
@@ -386,14 +387,27 @@ fn everybody_who_waits_for_the_end_of_a_call_is_woken() {
         let (client, server) = pair.open();
         let waiting: [Arc<Count>; 3] = Default::default();
         for count in &waiting {
+            let mut place = Place::default();
             for _ in 0..2 {
                 let waker = count.waker();
-                let polled = pair.server.poll_ended(server.key, &Context::from_waker(&waker));
+                let polled = pair
+                    .server
+                    .poll_ended(server.key, &mut place, &Context::from_waker(&waker));
                 assert!(polled.is_pending());
             }
         }
+        let gone: Arc<Count> = Arc::default();
+        for _ in 0..2 {
+            let (mut place, waker) = (Place::default(), gone.waker());
+            let polled = pair
+                .server
+                .poll_ended(server.key, &mut place, &Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            pair.server.leave(server.key, &place);
+        }
         drop(client);
         pair.run();
+        assert_eq!(gone.take(), 0, "nobody waits there any more");
         assert_eq!(waiting.each_ref().map(|count| count.take()), [1, 1, 1]);
         pair.finish(server.key, &Conclusion::Done);
         pair.run();

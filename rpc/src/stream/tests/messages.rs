@@ -83,7 +83,11 @@ fn whoever_waits_is_woken() {
         assert_eq!(count.take(), 1);
         assert_eq!(client.try_send(), "sent");
 
-        assert!(pair.server.poll_ended(server.key, &cx).is_pending());
+        assert!(
+            pair.server
+                .poll_ended(server.key, &mut Place::default(), &cx)
+                .is_pending()
+        );
         assert!(client.recv.as_mut().unwrap().poll_recv(&mut cx).is_pending());
         drop(client);
         pair.run();

@@ -18,6 +18,7 @@ use kitewire_proto::{CancelReason, Instant, Machine, Transmit, grpc, ttstream};
 
 use super::*;
 use crate::service::RawBody;
+use crate::waiting::Place;
 use crate::{Error, ErrorKind, Metadata, Transport};
 
 static METHODS: [MethodInfo; 1] = [MethodInfo::new("talk", MethodKind::BidirectionalStreaming)];
