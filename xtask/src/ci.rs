@@ -28,16 +28,16 @@ pub(crate) fn run() -> Done {
         ]))
     });
     suite::add(&mut steps, FUZZ_SECONDS);
-    // As the README has them; the others are built with the tests already.
+    // Those of the README that end by themselves, as the tests have built them: in debug builds, with all features.
     for example in [
-        "--release --example multi_service",
-        "--release --example streaming",
-        "--release --example streaming -- --transport ttheader",
+        "--example multi_service",
+        "--example streaming",
+        "--example streaming -- --transport ttheader",
         "--example simulation",
         "--example tls",
     ] {
         steps.step(&format!("run {example}"), &[], || {
-            run_command(cargo().arg("run").args(example.split(' ')))
+            run_command(cargo().args(["run", "--all-features"]).args(example.split(' ')))
         });
     }
     steps.step("clean tree", &[], || {

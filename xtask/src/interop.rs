@@ -8,6 +8,7 @@ mod tally;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use self::tally::Tally;
 use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command, target};
@@ -167,8 +168,13 @@ fn needs_peers(arguments: &[&str]) -> bool {
     !arguments.contains(&"--list") && !arguments.contains(&"--own")
 }
 
-/// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files.
+/// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files. Once is
+/// enough for all the steps of a run.
 fn peers(folder: &Path) -> Done {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    if BUILT.get().is_some() {
+        return Ok(());
+    }
     let go = |arguments: &[&str]| run_command(Command::new("go").args(arguments).current_dir(folder));
     go(&["build", "-o", "bin/kitex", "github.com/cloudwego/kitex/tool/cmd/kitex"])?;
     for (file, options) in IDL {
@@ -188,7 +194,9 @@ fn peers(folder: &Path) -> Done {
             )));
         }
     }
-    go(&["build", "-o", "bin/peer", "."])
+    go(&["build", "-o", "bin/peer", "."])?;
+    BUILT.get_or_init(|| ());
+    Ok(())
 }
 
 const MODULE: &str = "kitewire.test/interop";

@@ -31,7 +31,7 @@ use std::time::Duration;
 use crate::cases::Case;
 use crate::lanes::{Direction, LANES, Lane};
 use crate::peers::{Client, Peers};
-use crate::report::Report;
+use crate::report::{Cell, Report};
 use crate::steps::Place;
 
 #[tokio::main]
@@ -78,12 +78,23 @@ async fn main() -> ExitCode {
         None => {}
     }
     let mut report = Report::default();
-    let mut peers = Peers::new(options.peer.clone());
-    let cases = cases::all();
-    for direction in &options.directions {
-        for lane in &LANES {
-            run_lane(&options, &mut report, &mut peers, *direction, lane, &cases).await;
-        }
+    let cases = Arc::new(cases::all());
+    // Each lane has peers of its own: most cells wait most of the time.
+    let lanes = options
+        .directions
+        .iter()
+        .flat_map(|direction| LANES.iter().map(|lane| (*direction, lane)));
+    let running: Vec<_> = lanes
+        .map(|(direction, lane)| {
+            let cells = run_lane(options.clone(), direction, lane, Arc::clone(&cases));
+            (direction, lane, tokio::spawn(cells))
+        })
+        .collect();
+    for (direction, lane, task) in running {
+        let cells = task
+            .await
+            .unwrap_or_else(|error| vec![("the whole lane", Cell::Ran(Err(error.to_string())))]);
+        report.tell(direction, lane.name, cells);
     }
     if options.list || report.close(&options.directions, &LANES.map(|lane| lane.name)) {
         ExitCode::SUCCESS
@@ -93,34 +104,41 @@ async fn main() -> ExitCode {
 }
 
 async fn run_lane(
-    options: &Options,
-    report: &mut Report,
-    peers: &mut Peers,
+    options: Options,
     direction: Direction,
     lane: &'static Lane,
-    cases: &[Case],
-) {
+    cases: Arc<Vec<Case>>,
+) -> Vec<(&'static str, Cell)> {
+    let mut peers = Peers::new(options.peer.clone());
     let mut client = None;
+    let mut cells = Vec::new();
     for case in cases
         .iter()
         .filter(|case| options.wants(direction, lane.name, case.name))
     {
-        match case.missing(lane, direction) {
-            Some(reason) if options.list => println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name),
-            Some(reason) => report.missing(direction, lane.name, case.name, reason),
-            None if options.list => println!("cell {direction:<12} {:<22} {}", lane.name, case.name),
+        let cell = match case.missing(lane, direction) {
+            Some(reason) if options.list => {
+                println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name);
+                Cell::Listed
+            }
+            Some(reason) => Cell::Missing(reason),
+            None if options.list => {
+                println!("cell {direction:<12} {:<22} {}", lane.name, case.name);
+                Cell::Listed
+            }
             None => {
                 // One client for the lane, but a stop may break it.
                 let kept = client.take().filter(|_| !case.stops_server());
-                let judged = judge(peers, kept, direction, lane, case).await;
-                let judged = judged.map(|(detail, kept)| {
+                let judged = judge(&mut peers, kept, direction, lane, case).await;
+                Cell::Ran(judged.map(|(detail, kept)| {
                     client = Some(kept);
                     detail
-                });
-                report.ran(direction, lane.name, case.name, judged);
+                }))
             }
-        }
+        };
+        cells.push((case.name, cell));
     }
+    cells
 }
 
 /// Gives the client back after a cell that passed.

@@ -15,6 +15,15 @@ pub(crate) struct Report {
     missing: BTreeMap<&'static str, Vec<String>>,
 }
 
+/// What became of one cell.
+pub(crate) enum Cell {
+    /// A word on what was seen, or why it failed.
+    Ran(Result<String, String>),
+    /// It cannot be, for this reason.
+    Missing(&'static str),
+    Listed,
+}
+
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
     passed: usize,
@@ -23,7 +32,18 @@ struct Count {
 }
 
 impl Report {
-    pub(crate) fn ran(&mut self, direction: Direction, lane: &'static str, case: &str, judged: Result<String, String>) {
+    /// Takes what became of the cells of a lane, by case.
+    pub(crate) fn tell(&mut self, direction: Direction, lane: &'static str, cells: Vec<(&'static str, Cell)>) {
+        for (case, cell) in cells {
+            match cell {
+                Cell::Ran(judged) => self.ran(direction, lane, case, judged),
+                Cell::Missing(reason) => self.missing(direction, lane, case, reason),
+                Cell::Listed => {}
+            }
+        }
+    }
+
+    fn ran(&mut self, direction: Direction, lane: &'static str, case: &str, judged: Result<String, String>) {
         let count = self.cells.entry((direction, lane)).or_default();
         let (word, detail) = match judged {
             Ok(detail) => {
@@ -40,7 +60,7 @@ impl Report {
         println!("{word} {direction:<12} {lane:<22} {case} ({detail})");
     }
 
-    pub(crate) fn missing(&mut self, direction: Direction, lane: &'static str, case: &str, reason: &'static str) {
+    fn missing(&mut self, direction: Direction, lane: &'static str, case: &str, reason: &'static str) {
         self.cells.entry((direction, lane)).or_default().missing += 1;
         self.missing
             .entry(reason)

@@ -18,7 +18,7 @@ pub(crate) struct Case {
     filters: Vec<Filter>,
 }
 
-type Wanted = Box<dyn Fn(&Lane, Direction) -> Expect>;
+type Wanted = Box<dyn Fn(&Lane, Direction) -> Expect + Send + Sync>;
 
 /// Tells why a case is not run on a lane.
 type Filter = fn(&Lane, Direction) -> Option<&'static str>;
@@ -114,7 +114,7 @@ impl Case {
         self
     }
 
-    fn gives_by(mut self, expect: impl Fn(&Lane, Direction) -> Expect + 'static) -> Self {
+    fn gives_by(mut self, expect: impl Fn(&Lane, Direction) -> Expect + Send + Sync + 'static) -> Self {
         self.expect = Box::new(expect);
         self
     }

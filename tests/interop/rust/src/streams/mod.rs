@@ -15,72 +15,48 @@ use std::time::Duration;
 use self::cases::Case;
 use self::lanes::{Lane, OVER_GRPC, OVER_TTHEADER};
 use self::peers::Peers;
-use self::steps::{Judged, Place};
+use self::steps::Place;
 use crate::Options;
 use crate::lanes::Direction;
-use crate::report::Report;
+use crate::report::{Cell, Report};
 
 /// Runs every cell over gRPC.
 pub(crate) async fn grpc(options: &Options) -> bool {
-    // Half of the lanes at once.
-    run(options, &OVER_GRPC, OVER_GRPC.len() / 2, cases::grpc::all()).await
+    run(options, &OVER_GRPC, cases::grpc::all()).await
 }
 
 /// Runs every cell over TTHeader.
 pub(crate) async fn ttheader(options: &Options) -> bool {
-    // These wait most of the time.
-    run(options, &OVER_TTHEADER, OVER_TTHEADER.len(), cases::ttheader::all()).await
+    run(options, &OVER_TTHEADER, cases::ttheader::all()).await
 }
 
-/// Prints a line for each cell; says whether all is well. Each lane has peers of its own, and so many run beside each other.
-async fn run(options: &Options, lanes: &'static [Lane], at_once: usize, cases: Vec<Case>) -> bool {
+/// Prints a line for each cell; says whether all is well. Each lane has peers of its own, and all of them run beside each other, as most
+/// cells wait most of the time; but for cells that measure something.
+async fn run(options: &Options, lanes: &'static [Lane], cases: Vec<Case>) -> bool {
     let mut report = Report::default();
     let (alone, beside): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
     let (alone, beside) = (Arc::new(alone), Arc::new(beside));
-    for direction in &options.directions {
-        for lane in lanes {
-            let peers = Peers::new(options.peer.clone());
-            let cells = run_lane(options.clone(), peers, *direction, lane, Arc::clone(&alone)).await;
-            tell(&mut report, *direction, lane, cells);
-        }
-        for some in lanes.chunks(at_once) {
-            let running: Vec<_> = some
-                .iter()
-                .map(|lane| {
-                    let peers = Peers::new(options.peer.clone());
-                    (
-                        lane,
-                        tokio::spawn(run_lane(options.clone(), peers, *direction, lane, Arc::clone(&beside))),
-                    )
-                })
-                .collect();
-            for (lane, task) in running {
-                let cells = task
-                    .await
-                    .unwrap_or_else(|error| vec![("the whole lane", Cell::Ran(Err(error.to_string())))]);
-                tell(&mut report, *direction, lane, cells);
-            }
-        }
+    let pairs = || {
+        let directions = options.directions.iter();
+        directions.flat_map(|direction| lanes.iter().map(|lane| (*direction, lane)))
+    };
+    let live = |(direction, lane), cases: &Arc<Vec<Case>>| {
+        let peers = Peers::new(options.peer.clone());
+        run_lane(options.clone(), peers, direction, lane, Arc::clone(cases))
+    };
+    for (direction, lane) in pairs() {
+        let cells = live((direction, lane), &alone).await;
+        report.tell(direction, lane.name, cells);
+    }
+    let running: Vec<_> = pairs().map(|pair| (pair, tokio::spawn(live(pair, &beside)))).collect();
+    for ((direction, lane), task) in running {
+        let cells = task
+            .await
+            .unwrap_or_else(|error| vec![("the whole lane", Cell::Ran(Err(error.to_string())))]);
+        report.tell(direction, lane.name, cells);
     }
     let names: Vec<&'static str> = lanes.iter().map(|lane| lane.name).collect();
     options.list || report.close(&options.directions, &names)
-}
-
-fn tell(report: &mut Report, direction: Direction, lane: &'static Lane, cells: Vec<(&'static str, Cell)>) {
-    for (case, cell) in cells {
-        match cell {
-            Cell::Ran(judged) => report.ran(direction, lane.name, case, judged),
-            Cell::Missing(reason) => report.missing(direction, lane.name, case, reason),
-            Cell::Listed => {}
-        }
-    }
-}
-
-/// What became of one cell.
-enum Cell {
-    Ran(Judged),
-    Missing(&'static str),
-    Listed,
 }
 
 async fn run_lane(
