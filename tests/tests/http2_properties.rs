@@ -92,3 +92,12 @@ proptest! {
         fuzz::http2_differential(&script);
     }
 }
+
+/// What fuzzing has found: the h2 crate ends the connection with its last stream, as the peer has said GOAWAY, where we end it
+/// for the third change of the table size.
+#[test]
+fn a_table_size_that_changes_three_times_after_a_goaway_is_one_difference() {
+    fuzz::http2_differential(
+        b"\x01\0\0\0A\0\x0b\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\x9d\x9d\x9d\x9d\x06\0\0\x10=\0\xd4\xd4\x04",
+    );
+}
