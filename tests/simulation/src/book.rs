@@ -143,9 +143,11 @@ impl Book {
         let mut state = self.lock();
         let Some(index) = State::index(call) else { return };
         let Some(entry) = state.calls.get(index) else { return };
+        let (stopped, hindered) = (state.excuse(entry, now), self.hindered(entry, now));
         let why = Circumstances {
-            stopped: state.excuse(entry, now),
-            hindered: self.hindered(entry, now),
+            stopped,
+            hindered,
+            left: stopped || hindered && state.has_stopped(entry, now),
             orphaned,
             full: self.scene.crowded && end.is_refused_stream() && state.fills_up(entry),
         };
@@ -288,6 +290,12 @@ impl State {
     fn fills_up(&self, entry: &Entry) -> bool {
         let beside = || self.calls.iter().filter(|other| other.is_beside(entry));
         beside().any(Entry::is_left_behind) && beside().count() > FEWEST_STREAMS as usize
+    }
+
+    /// Whether the server of a call has ever stopped. What it said then may be on its way for as long as a fault lasts.
+    fn has_stopped(&self, entry: &Entry, now: Instant) -> bool {
+        let mut stops = self.stops.iter();
+        stops.any(|stop| stop.server == entry.line.server && stop.from <= now)
     }
 
     /// Whether the stop of a server lets a call fail.

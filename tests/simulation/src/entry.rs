@@ -38,6 +38,8 @@ pub(crate) struct Circumstances {
     pub(crate) stopped: bool,
     /// The network lets it fail.
     pub(crate) hindered: bool,
+    /// Its server may have said that it leaves, now or so long ago as the network keeps it.
+    pub(crate) left: bool,
     /// It is a part of another one, which nobody waits for any more.
     pub(crate) orphaned: bool,
     /// Its connection may have had as many streams as it takes.
@@ -112,7 +114,7 @@ impl Entry {
             End::Failed(failure) if excused && failure.is_of_the_network() => Ok(()),
             // What a relay failed with is told in its handler's words.
             End::Failed(failure) if excused && task.hops > 0 && failure.is_remote() => Ok(()),
-            End::Failed(failure) if why.stopped && failure.says(&FAREWELLS) => Ok(()),
+            End::Failed(failure) if why.left && failure.says(&FAREWELLS) => Ok(()),
             End::Failed(failure) if why.hindered && failure.says(&[LATE]) => Ok(()),
             End::Failed(failure) if why.full && failure.is_refused_stream() => Ok(()),
             End::Failed(failure) => Err((Property::Honest, format!("failed with {failure:?}"))),
