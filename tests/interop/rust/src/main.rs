@@ -116,16 +116,8 @@ async fn run_lane(
         .iter()
         .filter(|case| options.wants(direction, lane.name, case.name))
     {
-        let cell = match case.missing(lane, direction) {
-            Some(reason) if options.list => {
-                println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name);
-                Cell::Listed
-            }
-            Some(reason) => Cell::Missing(reason),
-            None if options.list => {
-                println!("cell {direction:<12} {:<22} {}", lane.name, case.name);
-                Cell::Listed
-            }
+        let cell = match options.unrun(direction, lane.name, case.name, case.missing(lane, direction)) {
+            Some(cell) => cell,
             None => {
                 // One client for the lane, but a stop may break it.
                 let kept = client.take().filter(|_| !case.stops_server());
@@ -208,6 +200,23 @@ impl Options {
             return Err("--peer PROGRAM is missing".to_owned());
         }
         Ok(options)
+    }
+
+    /// What becomes of a cell that is not run: it is only listed, or cannot be.
+    pub(crate) fn unrun(
+        &self,
+        direction: Direction,
+        lane: &str,
+        case: &str,
+        missing: Option<&'static str>,
+    ) -> Option<Cell> {
+        match (missing, self.list) {
+            (None, false) => return None,
+            (Some(reason), false) => return Some(Cell::Missing(reason)),
+            (None, true) => println!("cell {direction:<12} {lane:<22} {case}"),
+            (Some(reason), true) => println!("none {direction:<12} {lane:<22} {case} ({reason})"),
+        }
+        Some(Cell::Listed)
     }
 
     pub(crate) fn wants(&self, direction: Direction, lane: &str, case: &str) -> bool {

@@ -71,16 +71,8 @@ async fn run_lane(
         .iter()
         .filter(|case| options.wants(direction, lane.name, case.name))
     {
-        let cell = match case.missing(lane, direction) {
-            Some(reason) if options.list => {
-                println!("none {direction:<12} {:<22} {} ({reason})", lane.name, case.name);
-                Cell::Listed
-            }
-            Some(reason) => Cell::Missing(reason),
-            None if options.list => {
-                println!("cell {direction:<12} {:<22} {}", lane.name, case.name);
-                Cell::Listed
-            }
+        let cell = match options.unrun(direction, lane.name, case.name, case.missing(lane, direction)) {
+            Some(cell) => cell,
             None => {
                 let mut place = Place {
                     peers: &mut peers,
