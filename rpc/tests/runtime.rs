@@ -5,6 +5,7 @@ mod common;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -28,6 +29,8 @@ struct Watched {
     /// The next listener never accepts anybody.
     breaks: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
+    /// How many writes there were when a listener was closed.
+    writes_before_close: Arc<AtomicUsize>,
     delay: Duration,
 }
 
@@ -91,6 +94,13 @@ impl Listener for WatchedListener {
 
     fn local_address(&self) -> io::Result<Address> {
         self.listener.local_address()
+    }
+}
+
+impl Drop for WatchedListener {
+    fn drop(&mut self) {
+        let writes = self.watched.writes.load(Ordering::Relaxed);
+        self.watched.writes_before_close.store(writes, Ordering::Relaxed);
     }
 }
 
@@ -259,4 +269,53 @@ async fn a_handler_runs_on_when_its_connection_breaks() {
 fn reset(socket: TcpStream) {
     socket.set_zero_linger().unwrap();
     drop(socket);
+}
+
+/// A caller that is told to go elsewhere connects anew at once, and would be reset with the listener if that came after.
+#[tokio::test]
+async fn the_door_is_shut_before_anybody_is_told_to_go() {
+    let runtime = Watched::default();
+    let (handler, _controls) = handler();
+    let server = Server::new(runtime.clone()).register(EchoServer::new(handler));
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let (address, handle) = (bound.local_addr().unwrap(), bound.handle());
+    let mut run = pin!(bound.run());
+    let client = EchoClient(patient(Client::to(address)).multiplexed(1).build(Tokio).unwrap());
+    tokio::select! {
+        _ = run.as_mut() => panic!("nobody has asked for the end"),
+        answer = bounded(client.echo("x")) => assert_eq!(answer.unwrap(), "x"),
+    }
+    let before = runtime.writes.load(Ordering::Relaxed);
+    handle.shutdown(Duration::from_secs(4));
+    // Connections may do what they like, while the listener has not heard of it.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    bounded(run).await.unwrap();
+    assert_eq!(runtime.writes_before_close.load(Ordering::Relaxed), before);
+    assert!(runtime.writes.load(Ordering::Relaxed) > before, "the client is told");
+}
+
+/// Neither task nor reactor has had its turn between the connection and the stop.
+#[tokio::test]
+async fn who_has_connected_before_the_stop_is_served() {
+    let (handler, _controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    let call = b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01\x0b\0\x01\0\0\0\x01x\0";
+    // The listener has been polled, so that the runtime takes its queue for empty.
+    EchoClient(patient(Client::to(&server.address)).build(Tokio).unwrap())
+        .echo("x")
+        .await
+        .unwrap();
+    let mut socket = std::net::TcpStream::connect(server.address.to_string()).unwrap();
+    io::Write::write_all(&mut socket, call).unwrap();
+    server.handle.shutdown(Duration::from_secs(4));
+    socket.set_nonblocking(true).unwrap();
+    let mut socket = TcpStream::from_std(socket).unwrap();
+    let mut answer = Vec::new();
+    bounded(tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut answer))
+        .await
+        .unwrap();
+    assert!(answer.ends_with(b"\0\0\0\x01x\0"), "{answer:x?}");
+    bounded(server.ended).await.unwrap().unwrap();
 }

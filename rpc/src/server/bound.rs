@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use kitewire_runtime::{Address, Instant, Listener, Runtime, Timer};
@@ -23,6 +23,8 @@ pub struct Bound<R: Runtime> {
     paused: Option<Instant>,
     /// Failures to accept in a row.
     failures: u32,
+    /// The last look at the listeners has begun.
+    is_closing: bool,
     /// When connections that do not end by themselves are left behind.
     patience: Option<Instant>,
     end: End,
@@ -40,6 +42,7 @@ impl<R: Runtime> Bound<R> {
             timer,
             paused: None,
             failures: 0,
+            is_closing: false,
             patience: None,
             end: End(Arc::new(shared)),
         }
@@ -98,24 +101,29 @@ impl<R: Runtime> Bound<R> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.end.0.adopt_acceptor(cx.waker());
-        match self.end.0.stop_state() {
-            Stop::Serving => self.accept(cx),
-            Stop::Graceful(until) => self.drain(cx, until),
-            Stop::AtOnce => self.drain(cx, Instant::ZERO),
+        match self.end.0.wish() {
+            Stop::Serving => {
+                self.accept(cx);
+                Poll::Pending
+            }
+            wish => {
+                ready!(self.shut_door(cx, wish));
+                self.end.0.stop(wish);
+                self.drain(cx, wish)
+            }
         }
     }
 
-    fn accept(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn accept(&mut self, cx: &mut Context<'_>) {
         if let Some(until) = self.paused {
             if self.runtime.now() < until && self.timer.poll_expired(cx).is_pending() {
-                return Poll::Pending;
+                return;
             }
             self.paused = None;
         }
         if self.take_in(cx, MAX_ACCEPTS) == Queue::MayHoldMore {
             self.pause(cx);
         }
-        Poll::Pending
     }
 
     /// Takes in connections that wait, of each listener `most`, or until one fails.
@@ -163,17 +171,35 @@ impl<R: Runtime> Bound<R> {
         cx.waker().wake_by_ref();
     }
 
-    fn drain(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
-        if !self.listeners.is_empty() {
-            // Who stands in the queue has connected already, and would be reset with the listener.
-            self.take_in(cx, LAST_ACCEPTS);
-            self.listeners.clear();
+    /// Takes in who stands in the queue, as they have connected already and would be reset with the listeners, and ends
+    /// those.
+    fn shut_door(&mut self, cx: &mut Context<'_>, wish: Stop) -> Poll<()> {
+        if self.listeners.is_empty() {
+            return Poll::Ready(());
         }
+        self.take_in(cx, LAST_ACCEPTS);
+        if let Stop::Graceful(until) = wish {
+            // A runtime may not know yet who came since it last looked at its sockets.
+            if !std::mem::replace(&mut self.is_closing, true) {
+                self.timer.arm((self.runtime.now() + LAST_LOOK).min(until));
+            }
+            ready!(self.timer.poll_expired(cx));
+        }
+        self.listeners.clear();
+        Poll::Ready(())
+    }
+
+    /// Waits until the connections have gone.
+    fn drain(&mut self, cx: &mut Context<'_>, wish: Stop) -> Poll<()> {
         if self.end.0.is_empty() {
             return Poll::Ready(());
         }
         let now = self.runtime.now();
-        let patience = until.max(now) + GOODBYE;
+        let until = match wish {
+            Stop::Graceful(until) => until.max(now),
+            Stop::Serving | Stop::AtOnce => now,
+        };
+        let patience = until + GOODBYE;
         if self.patience.is_none_or(|known| patience < known) {
             self.patience = Some(patience);
             self.timer.arm(patience);
@@ -222,7 +248,7 @@ impl ServerHandle {
         } else {
             Stop::Graceful(self.shared.now() + patience)
         };
-        self.shared.stop(how);
+        self.shared.ask(how);
     }
 
     /// Waits until the server has ended: [`Bound::run`] has returned, or its future was dropped.
@@ -273,6 +299,8 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 const MAX_ACCEPTS: u32 = 64;
 /// Connections taken in when the server stops; queues are seldom longer.
 const LAST_ACCEPTS: u32 = 4096;
+/// From the stop to the end of the listeners: a turn of any runtime's loop.
+const LAST_LOOK: Duration = Duration::from_millis(1);
 /// As Kitex.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The pause grows to 1.28 s.

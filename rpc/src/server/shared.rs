@@ -91,7 +91,10 @@ pub(crate) struct Shared {
     /// Connections that recordings were chosen for, or not.
     accepted: AtomicU64,
     pub(crate) clock: Box<dyn Fn() -> Instant + Send + Sync>,
-    /// [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever gets earlier.
+    /// What the owner wishes: [`SERVING`], [`AT_ONCE`], or the nanosecond until which running calls may finish. Only ever
+    /// gets earlier.
+    wish: AtomicU64,
+    /// As much of it as connections know: nothing before the door is shut.
     stop: AtomicU64,
     /// Calls that a stop did not wait for.
     cut_off: AtomicUsize,
@@ -114,6 +117,30 @@ pub(crate) enum Stop {
     Serving,
     Graceful(Instant),
     AtOnce,
+}
+
+impl Stop {
+    const fn from_bits(bits: u64) -> Self {
+        match bits {
+            SERVING => Self::Serving,
+            AT_ONCE => Self::AtOnce,
+            until => Self::Graceful(Instant::from_nanos(until)),
+        }
+    }
+
+    fn bits(self) -> u64 {
+        match self {
+            Self::Serving => SERVING,
+            Self::Graceful(until) => until.as_nanos().clamp(AT_ONCE + 1, SERVING - 1),
+            Self::AtOnce => AT_ONCE,
+        }
+    }
+}
+
+/// Whether `how` is sooner than what `state` says, which says it now.
+fn lower(state: &AtomicU64, how: Stop) -> bool {
+    let bits = how.bits();
+    state.fetch_min(bits, Ordering::AcqRel) > bits
 }
 
 /// How busy a server is.
@@ -159,6 +186,7 @@ impl Shared {
             recordings: fixed.recordings,
             accepted: AtomicU64::new(0),
             clock: Box::new(clock),
+            wish: AtomicU64::new(SERVING),
             stop: AtomicU64::new(SERVING),
             cut_off: AtomicUsize::new(0),
             crowd: Mutex::default(),
@@ -202,27 +230,31 @@ impl Shared {
         choose(&Accepted { peer, number })
     }
 
-    pub(crate) fn stop_state(&self) -> Stop {
-        match self.stop.load(Ordering::Acquire) {
-            SERVING => Stop::Serving,
-            AT_ONCE => Stop::AtOnce,
-            until => Stop::Graceful(Instant::from_nanos(until)),
+    /// What the server is asked for.
+    pub(crate) fn wish(&self) -> Stop {
+        Stop::from_bits(self.wish.load(Ordering::Acquire))
+    }
+
+    /// Asks the server to end. A later wish can only make the end come earlier. Whoever accepts obeys it: connections
+    /// hear of it once nobody can come in any more, as their callers connect anew at once.
+    pub(crate) fn ask(&self, how: Stop) {
+        if lower(&self.wish, how) {
+            self.wake_acceptor();
         }
     }
 
-    /// Asks the server to end. A later wish can only make the end come earlier.
+    /// What connections have to obey.
+    pub(crate) fn stop_state(&self) -> Stop {
+        Stop::from_bits(self.stop.load(Ordering::Acquire))
+    }
+
+    /// Tells the connections to end.
     pub(crate) fn stop(&self, how: Stop) {
-        let until = match how {
-            Stop::Serving => return,
-            Stop::Graceful(until) => until.as_nanos().clamp(AT_ONCE + 1, SERVING - 1),
-            Stop::AtOnce => AT_ONCE,
-        };
-        if self.stop.fetch_min(until, Ordering::AcqRel) > until {
+        if lower(&self.stop, how) {
             let links: Vec<_> = self.lock().links.iter().map(|(_, link)| Arc::clone(link)).collect();
             for link in links {
                 link.alert();
             }
-            self.wake_acceptor();
         }
     }
 
