@@ -30,15 +30,23 @@ pub(crate) fn run(arguments: &[&str]) -> Done {
         }
     }
     CXX.check()?;
-    each(seconds, &names)
+    each(Search { seconds, seed: None }, &names)
 }
 
-/// Every target.
-pub(crate) fn all(seconds: u32) -> Done {
-    each(seconds, &[])
+/// Every target, on the same way each time.
+pub(crate) fn smoke(seconds: u32) -> Done {
+    each(Search { seconds, seed: Some(1) }, &[])
 }
 
-fn each(seconds: u32, only: &[String]) -> Done {
+/// How a target is run.
+#[derive(Clone, Copy)]
+struct Search {
+    seconds: u32,
+    /// Of libFuzzer's random numbers; one of its own choice otherwise.
+    seed: Option<u32>,
+}
+
+fn each(search: Search, only: &[String]) -> Done {
     let known = targets()?;
     if let Some(stranger) = only.iter().find(|name| !known.contains(name)) {
         return Err(Failure(format!(
@@ -58,7 +66,7 @@ fn each(seconds: u32, only: &[String]) -> Done {
         for _ in 0..cores.min(chosen.len()) {
             scope.spawn(|| {
                 while let Some(name) = next(&waiting) {
-                    if let Err(Failure(text)) = fuzz(&programs, name, seconds) {
+                    if let Err(Failure(text)) = fuzz(&programs, name, search) {
                         println!("FAIL fuzz {name}: {text}");
                         locked(&failed).push(name);
                     }
@@ -68,8 +76,9 @@ fn each(seconds: u32, only: &[String]) -> Done {
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     println!(
-        "fuzz: {} targets, {seconds} s each, {} failed",
+        "fuzz: {} targets, {} s each, {} failed",
         chosen.len(),
+        search.seconds,
         failed.len()
     );
     if failed.is_empty() {
@@ -126,7 +135,8 @@ fn build(names: &[&String]) -> Result<PathBuf, Failure> {
 }
 
 /// Runs a target over its committed seeds and on from there; what it finds new stays out of the repository.
-fn fuzz(programs: &Path, name: &str, seconds: u32) -> Done {
+fn fuzz(programs: &Path, name: &str, search: Search) -> Done {
+    let Search { seconds, seed } = search;
     let found = target().join("fuzz/corpus").join(name);
     let artifacts = root().join("fuzz/artifacts").join(name);
     for folder in [&found, &artifacts] {
@@ -143,6 +153,7 @@ fn fuzz(programs: &Path, name: &str, seconds: u32) -> Done {
         format!("-max_total_time={seconds}"),
         format!("-artifact_prefix={}/", artifacts.display()),
     ]);
+    program.args(seed.map(|seed| format!("-seed={seed}")));
     program.args([
         "-max_len=4096",
         "-timeout=10",

@@ -319,7 +319,7 @@ impl Site {
     }
 
     /// Says that timing decides on how many connections a server accepts: one that is lost before a call has it is
-    /// replaced.
+    /// replaced, and a call may have given up its dial.
     pub(crate) fn vary_accepted(&self, place: &Place) {
         if let Some(running) = self.state().running.get_mut(place.index) {
             running.varies = true;

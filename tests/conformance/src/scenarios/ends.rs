@@ -169,6 +169,8 @@ async fn no_time(site: Site, lane: Lane) {
     let error = opened.map(drop).unwrap_err();
     site.note(format!("{:?} {}", error.kind(), without_rest(&error.to_string())));
     site.note(format!("{} calls", place.handle.stats().calls));
+    // The dial for it may have got through to the server or not.
+    site.vary_accepted(&place);
 }
 
 async fn waiting_send(site: Site, lane: Lane) {
