@@ -25,6 +25,11 @@ async fn running(scene: Scene) -> (kitewire::Address, kitewire::ServerHandle, Jo
     (address, handle, tokio::spawn(run))
 }
 
+/// The stop has begun: connections hear of it when the listener has gone.
+async fn nobody_listens(address: &kitewire::Address) {
+    within(async { while tokio::net::TcpStream::connect(address.to_string()).await.is_ok() {} }).await;
+}
+
 #[tokio::test]
 async fn d15_live_streams_are_finished_and_new_ones_refused() {
     let (address, handle, run) = running(Scene::new()).await;
@@ -36,6 +41,7 @@ async fn d15_live_streams_are_finished_and_new_ones_refused() {
     raw.send([Frame::open(1, "talk"), Frame::data(1, "before")]).await;
     raw.until(DATA).await;
     handle.shutdown(PATIENCE);
+    nobody_listens(&address).await;
     // Messages still go both ways.
     for _ in 0..20 {
         talk.send(ask("during")).await.unwrap();
@@ -98,9 +104,7 @@ async fn a_client_goes_to_another_server_while_one_drains() {
     talk.send(ask("before")).await.unwrap();
     within(talk.recv()).await.unwrap().unwrap();
     handle.shutdown(PATIENCE);
-    while tokio::net::TcpStream::connect(address.to_string()).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    nobody_listens(&address).await;
     let (next_address, next, next_run) = running(Scene::new()).await;
     let mut there = client.talk().to(next_address).await.unwrap();
     there.send(ask("there")).await.unwrap();
