@@ -8,6 +8,29 @@ use std::process::{Command, ExitStatus, Stdio};
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) String);
 
+/// What failed of a command that goes through many cases, such as tests.
+#[derive(Debug)]
+pub(crate) struct Failures {
+    pub(crate) failure: Failure,
+    /// The names of the cases that failed. None, where it was not a matter of cases.
+    pub(crate) cases: Vec<String>,
+}
+
+impl From<Failure> for Failures {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            cases: Vec::new(),
+        }
+    }
+}
+
+impl From<Failures> for Failure {
+    fn from(failures: Failures) -> Self {
+        failures.failure
+    }
+}
+
 /// What every command ends with.
 pub(crate) type Done = Result<(), Failure>;
 

@@ -6,12 +6,13 @@
 mod foreign;
 mod tally;
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use self::tally::Tally;
-use crate::command::{Done, Failure, Need, cargo, exists, root, run as run_command, target};
+use crate::command::{Done, Failure, Failures, Need, cargo, exists, root, run as run_command, target};
 
 pub(crate) const GO: Need = Need {
     what: "Go (1.24 or later, for the Kitex peers)",
@@ -19,22 +20,16 @@ pub(crate) const GO: Need = Need {
     found: || exists("go", "version"),
 };
 
-pub(crate) fn run(arguments: &[&str]) -> Done {
+pub(crate) fn pingpong(arguments: &[&str]) -> Result<(), Failures> {
     let folder = root().join("tests/interop");
     if needs_peers(arguments) {
         GO.check()?;
         peers(&folder)?;
     }
-    let peer = folder.join("bin/peer");
-    run_command(
-        cargo()
-            .args(["run", "--quiet", "--package", "kitewire-interop", "--", "--peer"])
-            .arg(peer)
-            .args(arguments),
-    )
+    told(&mut runner(&[], &folder, arguments), arguments)
 }
 
-pub(crate) fn http() -> Done {
+pub(crate) fn http(arguments: &[&str]) -> Result<(), Failures> {
     GO.check()?;
     let folder = root().join("tests/interop");
     peers(&folder)?;
@@ -43,16 +38,14 @@ pub(crate) fn http() -> Done {
             .args(["build", "-o", "bin/plainhttp", "./plainhttp"])
             .current_dir(&folder),
     )?;
-    run_command(
-        cargo()
-            .args(["run", "--quiet", "--package", "kitewire-interop", "--", "--plain"])
-            .arg(folder.join("bin/plainhttp"))
-            .arg("--peer")
-            .arg(folder.join("bin/peer")),
+    let program = folder.join("bin/plainhttp");
+    told(
+        &mut runner(&["--plain".as_ref(), program.as_os_str()], &folder, arguments),
+        arguments,
     )
 }
 
-pub(crate) fn grpc(arguments: &[&str]) -> Done {
+pub(crate) fn grpc(arguments: &[&str]) -> Result<(), Failures> {
     let mut all = Tally::default();
     for (name, step) in GRPC {
         println!("\n{name}");
@@ -65,25 +58,20 @@ pub(crate) fn grpc(arguments: &[&str]) -> Done {
     }
 }
 
-pub(crate) fn ttstream(arguments: &[&str]) -> Done {
+pub(crate) fn ttstream(arguments: &[&str]) -> Result<(), Failures> {
     let folder = root().join("tests/interop");
     if needs_peers(arguments) {
         GO.check()?;
         peers(&folder)?;
     }
-    let mut cells = streams("--ttstream", &folder, arguments);
+    let mut cells = runner(&["--ttstream".as_ref()], &folder, arguments);
     // Some cells measure the runner's memory: glibc is to give back what is free.
     cells.env("MALLOC_MMAP_THRESHOLD_", "16384");
-    let tally = Tally::of(&mut cells)?;
-    if arguments.contains(&"--list") {
-        Ok(())
-    } else {
-        tally.close()
-    }
+    told(&mut cells, arguments)
 }
 
 /// The loops that stand on the core alone, with Kitex peers and with each other.
-pub(crate) fn embedded(arguments: &[&str]) -> Done {
+pub(crate) fn embedded(arguments: &[&str]) -> Result<(), Failures> {
     let folder = root().join("tests/interop");
     if needs_peers(arguments) {
         GO.check()?;
@@ -92,31 +80,13 @@ pub(crate) fn embedded(arguments: &[&str]) -> Done {
     if !arguments.contains(&"--list") {
         run_command(cargo().args(["build", "--quiet", "--package", "kitewire-loops", "--examples"]))?;
     }
-    let mut cells = cargo();
-    cells
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "kitewire-interop",
-            "--",
-            "--embedded",
-            "--examples",
-        ])
-        .arg(target().join("debug/examples"))
-        .arg("--peer")
-        .arg(folder.join("bin/peer"))
-        .args(arguments);
-    let tally = Tally::of(&mut cells)?;
-    if arguments.contains(&"--list") {
-        Ok(())
-    } else {
-        tally.close()
-    }
+    let examples = target().join("debug/examples");
+    let list = ["--embedded".as_ref(), "--examples".as_ref(), examples.as_os_str()];
+    told(&mut runner(&list, &folder, arguments), arguments)
 }
 
 /// Calls over TLS with Kitex peers, then with grpc-go's interop programs.
-pub(crate) fn tls(arguments: &[&str]) -> Done {
+pub(crate) fn tls(arguments: &[&str]) -> Result<(), Failures> {
     let folder = root().join("tests/interop");
     if needs_peers(arguments) {
         GO.check()?;
@@ -124,7 +94,10 @@ pub(crate) fn tls(arguments: &[&str]) -> Done {
     }
     let mut all = Tally::default();
     println!("\nKitex");
-    all.add("Kitex", Tally::of(&mut streams("--secured", &folder, arguments))?);
+    all.add(
+        "Kitex",
+        Tally::of(&mut runner(&["--secured".as_ref()], &folder, arguments))?,
+    );
     println!("\ngrpc-go");
     all.add("grpc-go", foreign::secured(arguments)?);
     if arguments.contains(&"--list") {
@@ -151,17 +124,29 @@ fn kitex(arguments: &[&str]) -> Result<Tally, Failure> {
                 .current_dir(&folder),
         )?;
     }
-    Tally::of(&mut streams("--grpc", &folder, arguments))
+    Tally::of(&mut runner(&["--grpc".as_ref()], &folder, arguments))
 }
 
-/// The runner with one of its lists of streams.
-fn streams(list: &str, folder: &Path, arguments: &[&str]) -> Command {
+/// The runner with one of its lists, and Kitex's peers.
+fn runner(list: &[&OsStr], folder: &Path, arguments: &[&str]) -> Command {
     let mut cells = cargo();
     cells
-        .args(["run", "--quiet", "--package", "kitewire-interop", "--", list, "--peer"])
+        .args(["run", "--quiet", "--package", "kitewire-interop", "--"])
+        .args(list)
+        .arg("--peer")
         .arg(folder.join("bin/peer"))
         .args(arguments);
     cells
+}
+
+/// Runs it, and sums up unless it only names its cells.
+fn told(cells: &mut Command, arguments: &[&str]) -> Result<(), Failures> {
+    let tally = Tally::of(cells)?;
+    if arguments.contains(&"--list") {
+        Ok(())
+    } else {
+        tally.close()
+    }
 }
 
 fn needs_peers(arguments: &[&str]) -> bool {

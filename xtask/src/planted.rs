@@ -137,7 +137,7 @@ fn first_to_find(programs: &[Program], fault: &str) -> Result<Option<String>, Fa
         };
         // A test that depends on the clock may fail on a busy machine.
         let alone: &[&str] = if test == HANGS { &[] } else { &["--exact", &test] };
-        let fails = |fault| Ok(matches!(program.run(fault, alone, limit)?, Ended::Failed(_)));
+        let fails = |fault| Ok::<_, Failure>(matches!(program.run(fault, alone, limit)?, Ended::Failed(_)));
         let mut again = false;
         for _ in 0..3 {
             again = again || fails(Some(fault))?;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::command::{Done, Failure, line, watch};
+use crate::command::{Failure, Failures, line, watch};
 
 /// What became of cells.
 #[derive(Debug, Default)]
@@ -49,14 +49,19 @@ impl Tally {
     }
 
     /// Prints the sum; there is a failure if any cell or program failed, or nothing was run.
-    pub(crate) fn close(self) -> Done {
+    pub(crate) fn close(self) -> Result<(), Failures> {
         let sum = format!("{} passed, {} failed", self.passed, self.failed);
         println!("\n{sum}");
         if self.failed == 0 && self.passed > 0 && self.broken.is_empty() {
             return Ok(());
         }
+        let whole = self.broken.is_empty();
         let first = [vec![sum], self.broken].concat().join("; ");
-        Err(Failure([vec![first], self.lines].concat().join("\n")))
+        let text = [vec![first], self.lines.clone()].concat().join("\n");
+        Err(Failures {
+            failure: Failure(text),
+            cases: if whole { self.lines } else { Vec::new() },
+        })
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn run(program: &Path, peer: &Path) -> bool {
             println!("{word} net/http->ours {version} {} ({detail})", cell.name);
         }
     }
-    println!("\n{passed} passed, {failed} failed; calls beside them by {caller}");
+    println!("calls beside them by {caller}\n\n{passed} passed, {failed} failed");
     failed == 0 && passed > 0
 }
 
