@@ -17,7 +17,7 @@ pub struct Limits {
     pub max_method_name: u32,
     /// Deepest nesting of structs and containers in a Thrift body.
     pub max_depth: u16,
-    /// Most calls in flight on one connection; further frames wait unread.
+    /// Most calls in flight on one connection; further frames wait unread. A client has 1,048,576 at most.
     pub max_calls: u32,
     /// Most bytes one connection may hold (queued frames, unsent answers); it stops reading above.
     pub max_memory: usize,

@@ -28,13 +28,7 @@ impl ClientConnection {
         if !self.is_reusable() {
             return Err(OpenError::NotUsable);
         }
-        let multiplexed = self.config.multiplex.is_on();
-        let room = if multiplexed {
-            self.config.limits.max_calls as usize
-        } else {
-            1
-        };
-        if self.calls.len() >= room {
+        if self.calls.len() >= self.room() {
             return Err(OpenError::Busy);
         }
         if request.method.is_empty() || request.method.len() > self.config.limits.max_method_name as usize {
@@ -229,8 +223,20 @@ impl ClientConnection {
     }
 
     fn slot_bits(&self) -> u32 {
-        let calls = self.config.limits.max_calls.clamp(1, MAX_MULTIPLEXED);
-        calls.next_power_of_two().trailing_zeros()
+        self.most_calls().next_power_of_two().trailing_zeros()
+    }
+
+    fn most_calls(&self) -> u32 {
+        self.config.limits.max_calls.min(MAX_MULTIPLEXED)
+    }
+
+    /// How many calls can be open at a time.
+    fn room(&self) -> usize {
+        if self.config.multiplex.is_on() {
+            self.most_calls() as usize
+        } else {
+            1
+        }
     }
 
     fn write(&mut self, request: &Request<'_>, sequence: SequenceId) -> Result<(), EncodeError> {
@@ -311,3 +317,24 @@ const SEQUENCE_MASK: u32 = 0x3fff_ffff;
 const MAX_MULTIPLEXED: u32 = 1 << 20;
 /// Method name buffers kept for their memory.
 const SPARE_NAMES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{ClientConfig, ClientConnection, Instant, Switch};
+
+    /// More could not be told apart by their sequence ids.
+    #[test]
+    fn there_is_room_for_as_many_calls_as_sequence_ids_tell_apart() {
+        let room = |max_calls, multiplex| {
+            let mut config = ClientConfig::default();
+            config.multiplex = multiplex;
+            config.limits.max_calls = max_calls;
+            ClientConnection::new(Arc::new(config), Instant::ZERO).room()
+        };
+        assert_eq!(room(u32::MAX, Switch::On), 1 << 20);
+        assert_eq!(room(3, Switch::On), 3);
+        assert_eq!(room(3, Switch::Off), 1);
+    }
+}
