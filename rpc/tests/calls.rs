@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{ECHO, EchoClient, EchoServer, Running, bounded, handler, patient, run};
+use common::{ECHO, EchoClient, EchoServer, Running, bounded, handler, kept_address, patient, run};
 use kitewire::service::RawBody;
 use kitewire::{Client, ClientBuilder, Dispatch, ErrorKind, ExceptionType, PoolOptions, Server, Switch, Transport};
 use kitewire_tokio::Tokio;
@@ -255,10 +255,7 @@ async fn raw_bytes_can_be_called_with_and_come_back() {
 
 #[tokio::test]
 async fn nothing_to_connect_to_is_a_connect_error() {
-    let unused = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let (_kept, unused) = kept_address();
     for builder in [
         Client::to(unused),
         Client::to(unused).multiplexed(1),

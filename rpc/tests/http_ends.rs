@@ -250,6 +250,7 @@ async fn the_protocol_shows_within_its_deadline() {
     assert_eq!(early.end().await, b"");
     assert_eq!(bounded(notices.recv()).await.unwrap(), CloseReason::PeerClosedMidway);
     // Byte by byte is fine.
+    let (server, _controls) = run_site().await;
     let mut client = Http1::connect(&server.address).await;
     client.socket.set_nodelay(true).unwrap();
     for byte in b"GET /hello HTTP/1.1\r\nHost: shop\r\n\r\n" {

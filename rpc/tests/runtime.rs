@@ -206,8 +206,9 @@ async fn answers_of_one_turn_share_a_write() {
         let client = patient(Client::to(bound.local_addr().unwrap())).multiplexed(1);
         let client = EchoClient(client.build(client_side.clone()).unwrap());
         tokio::spawn(bound.run());
-        let callers: Vec<_> = (0..100)
-            .map(|_| {
+        // By a task, so that none of them runs before all are there.
+        let callers = tokio::spawn(async move {
+            let call = |_| {
                 let client = client.clone();
                 tokio::spawn(async move {
                     for _ in 0..20 {
@@ -217,9 +218,10 @@ async fn answers_of_one_turn_share_a_write() {
                         };
                     }
                 })
-            })
-            .collect();
-        for caller in callers {
+            };
+            (0..100).map(call).collect::<Vec<_>>()
+        });
+        for caller in bounded(callers).await.unwrap() {
             bounded(caller).await.unwrap();
         }
         for (side, watched) in [("server", server_side), ("client", client_side)] {
@@ -301,14 +303,13 @@ async fn the_door_is_shut_before_anybody_is_told_to_go() {
 async fn who_has_connected_before_the_stop_is_served() {
     let (handler, _controls) = handler();
     let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
-    let call = b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01\x0b\0\x01\0\0\0\x01x\0";
     // The listener has been polled, so that the runtime takes its queue for empty.
     EchoClient(patient(Client::to(&server.address)).build(Tokio).unwrap())
         .echo("x")
         .await
         .unwrap();
     let mut socket = std::net::TcpStream::connect(server.address.to_string()).unwrap();
-    io::Write::write_all(&mut socket, call).unwrap();
+    io::Write::write_all(&mut socket, CALL).unwrap();
     server.handle.shutdown(Duration::from_secs(4));
     socket.set_nonblocking(true).unwrap();
     let mut socket = TcpStream::from_std(socket).unwrap();
@@ -316,6 +317,46 @@ async fn who_has_connected_before_the_stop_is_served() {
     bounded(tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut answer))
         .await
         .unwrap();
-    assert!(answer.ends_with(b"\0\0\0\x01x\0"), "{answer:x?}");
+    assert_eq!(answer, ANSWER);
     bounded(server.ended).await.unwrap().unwrap();
 }
+
+/// A connection that a stop would end now has a call that came in time, when the server's task has its turn.
+#[tokio::test(start_paused = true)]
+async fn what_came_in_time_is_served_by_a_task_that_is_late() {
+    let (handler, _controls) = handler();
+    let server = run(Server::new(Tokio).register(EchoServer::new(handler))).await;
+    let mut socket = std::net::TcpStream::connect(server.address.to_string()).unwrap();
+    let mut answer = [0; ANSWER.len()];
+    io::Write::write_all(&mut socket, CALL).unwrap();
+    // No waiting in between: time goes on by itself where every task waits.
+    let mut peek = [0];
+    socket.set_nonblocking(true).unwrap();
+    while socket.peek(&mut peek).is_err() {
+        tokio::task::yield_now().await;
+    }
+    io::Read::read_exact(&mut socket, &mut answer).unwrap();
+    assert_eq!(answer, *ANSWER);
+    server.handle.shutdown(Duration::from_secs(4));
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_millis(5)).await;
+    while std::net::TcpStream::connect(server.address.to_string()).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    io::Write::write_all(&mut socket, CALL).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let mut rest = Vec::new();
+    let mut socket = TcpStream::from_std(socket).unwrap();
+    tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut rest)
+        .await
+        .unwrap();
+    assert_eq!(rest, ANSWER);
+    server.ended.await.unwrap().unwrap();
+}
+
+/// `echo("x")` of bare Thrift, and its answer.
+const CALL: &[u8] = b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01\x0b\0\x01\0\0\0\x01x\0";
+const ANSWER: &[u8; 25] = b"\x80\x01\0\x02\0\0\0\x04echo\0\0\0\x01\x0b\0\0\0\0\0\x01x\0";

@@ -97,11 +97,8 @@ async fn services_that_do_not_fit_together_are_told_all_at_once() {
     );
     let nothing = Server::new(Tokio).bind("127.0.0.1:0").await.unwrap_err();
     assert!(matches!(nothing, BindError::Registration(_)));
-    let taken = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let _holder = std::net::TcpListener::bind(taken).unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
     let busy = Server::new(Tokio)
         .register(EchoServer::new(named("a")))
         .bind(taken)

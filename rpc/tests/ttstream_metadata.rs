@@ -118,11 +118,14 @@ async fn meta_frames_are_told_to_whoever_asks() {
     for _ in 0..2 {
         socket.write_all(&FRAME).await.unwrap();
     }
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), talk.recv())
-            .await
-            .is_err()
-    );
+    bounded(async {
+        while told.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let waited = tokio::time::timeout(Duration::from_millis(50), talk.recv()).await;
+    assert!(waited.is_err(), "the stream hears nothing of it");
     let address = Some(b"10.0.0.1:8888".to_vec());
     assert_eq!(*told.lock().unwrap(), [address.clone(), address]);
 }

@@ -137,6 +137,7 @@ async fn free_address<R: Runtime>(runtime: &R) -> Address {
 
 /// What a caller is told who calls there.
 async fn call_error<R: Runtime>(runtime: &R, address: &Address) -> String {
-    let client = EchoClient::new(Client::to(address).build(runtime.clone()).unwrap());
+    let client = Client::to(address).connect_timeout(std::time::Duration::from_secs(10));
+    let client = EchoClient::new(client.build(runtime.clone()).unwrap());
     client.echo("x".to_owned()).await.unwrap_err().to_string()
 }

@@ -85,7 +85,9 @@ async fn writes<R: Runtime>(
         .bind("127.0.0.1:0")
         .await
         .unwrap();
-    let client = Client::to(bound.local_addr().unwrap()).transport(transport);
+    let client = Client::to(bound.local_addr().unwrap())
+        .transport(transport)
+        .connect_timeout(Duration::from_secs(10));
     let client = match transport {
         Transport::Grpc => client.grpc(GrpcOptions::default().connections(1)),
         _ => client.multiplexed(1),

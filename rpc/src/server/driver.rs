@@ -152,6 +152,10 @@ impl<R: Runtime> Line<R> {
             engine.collect(now);
         }
         if self.alarm.has_gone_off(now) {
+            // What came in time is not late because this task is.
+            if let Some(other) = self.catch_up(engine, now, cx) {
+                return Turn::Other(other);
+            }
             engine.machine().handle_timeout(now, &mut self.input.bytes);
             if self.alarm.is_quiet(now) {
                 engine.release_memory();
@@ -226,6 +230,18 @@ impl<R: Runtime> Line<R> {
             if !ended && !(wrote && (resumed || told)) {
                 return Exchanged::All;
             }
+        }
+    }
+
+    /// Takes in what the socket has, before something else becomes of the connection. Returns the engine to go on with, if
+    /// that is another one.
+    fn catch_up<E: Engine>(&mut self, engine: &mut E, now: Instant, cx: &mut Context<'_>) -> Option<Other> {
+        if engine.machine().read_demand() != Demand::Read {
+            return None;
+        }
+        match self.read(engine, now, cx, &mut Budget::new()) {
+            Read::Other(other) => Some(other),
+            Read::Progress | Read::Waiting => None,
         }
     }
 

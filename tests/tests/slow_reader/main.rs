@@ -101,8 +101,14 @@ fn shared() -> TtStreamOptions {
     TtStreamOptions::default().pool(StreamPool::Multiplexed { connections: 1 })
 }
 
-/// Waits until `count` stays what it is, and returns it.
-async fn settled(count: impl Fn() -> usize) -> usize {
+/// Waits until `count` is at least `least` and stays what it is, and returns it.
+async fn settled(least: usize, count: impl Fn() -> usize) -> usize {
+    within(async {
+        while count() < least {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     let (mut last, mut since) = (count(), Instant::now());
     while since.elapsed() < Duration::from_millis(300) {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -137,7 +137,7 @@ async fn a_peer_that_reads_no_socket_holds_up_its_own_connection_alone() {
     let growth = Growth::watch();
     deaf.send([Frame::open(1, "watch"), Frame::data(1, "x"), Frame::trailer(1)])
         .await;
-    let sent = settled(|| fast.sent.load(Ordering::Relaxed)).await;
+    let sent = settled(1, || fast.sent.load(Ordering::Relaxed)).await;
     assert!(sent < MANY, "the sockets hold less than that");
     assert!(
         growth.peak() <= MARGIN,

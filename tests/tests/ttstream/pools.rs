@@ -142,11 +142,11 @@ async fn exclusive_connections_that_wait_are_bounded_in_number_and_time() {
     let client = built(stage.builder().tt_streams(options(pool).idle_timeout(IDLE)));
     let (mut first, mut one) = open_anew(&client, &stage).await;
     let (mut second, mut two) = open_anew(&client, &stage).await;
+    let begun = std::time::Instant::now();
     end(&mut first, &mut one, 1).await;
     drop(first);
     end(&mut second, &mut two, 1).await;
     drop(second);
-    let begun = std::time::Instant::now();
     let closed = within(async {
         tokio::select! { _ = one.is_closed() => 1, _ = two.is_closed() => 2 }
     })

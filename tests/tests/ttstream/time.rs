@@ -139,9 +139,12 @@ async fn the_timeout_of_a_stream_ends_it_on_both_sides() {
 #[tokio::test]
 async fn a_timeout_ends_a_stream_that_nobody_looks_at() {
     let (site, mut ends) = watched().await;
+    let begun = Instant::now();
     let mut talk = client(&site).talk().timeout(SHORT).await.unwrap();
     within(talk.recv()).await.unwrap().unwrap();
-    let (received, _) = at_once(ends.recv()).await.unwrap();
+    let (received, _) = within(ends.recv()).await.unwrap();
+    let soon = SHORT..Duration::from_secs(4);
+    assert!(soon.contains(&begun.elapsed()), "Kitex looks every five seconds");
     assert_eq!(received.stream_exception().unwrap().code, 12015);
     drop(talk);
 }

@@ -171,7 +171,9 @@ impl Place<'_> {
         for number in 0..count {
             let told = loop {
                 let told = self.call(wish.clone(), Gzip::Absent).await?;
-                if self.direction.client() == Side::Ours || !told.lines.iter().any(|line| line.ends_with(DRAINING)) {
+                let dropped = matches!(told.lines.as_slice(), [only] if only.ends_with(DROPPED));
+                let unsent = dropped || told.lines.iter().any(|line| line.ends_with(DRAINING));
+                if self.direction.client() == Side::Ours || !unsent {
                     break told;
                 }
             };
@@ -323,6 +325,8 @@ impl Place<'_> {
 /// A Kitex client has not sent this call: its connection got a GOAWAY between the call's choice of it and its header (`initStream` in
 /// `http2_client.go`). It makes no new attempt then, unlike before.
 const DRAINING: &str = "rpc error: code = 14 desc = the connection is draining";
+/// The same, where the call's only message came after its header had been dropped (`Write` in `http2_client.go`).
+const DROPPED: &str = "rpc error: code = 13 desc = the stream is done";
 
 /// A stop takes less that does not wait until all patience is over or a handler has slept its time.
 const STOP: u64 = 3000;
