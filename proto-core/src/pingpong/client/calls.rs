@@ -322,15 +322,21 @@ const SPARE_NAMES: usize = 32;
 mod tests {
     use std::sync::Arc;
 
-    use crate::{ClientConfig, ClientConnection, Instant, Switch};
+    use crate::{ClientConfig, ClientConnection, Instant, Limits, Switch};
 
     /// More could not be told apart by their sequence ids.
     #[test]
     fn there_is_room_for_as_many_calls_as_sequence_ids_tell_apart() {
         let room = |max_calls, multiplex| {
-            let mut config = ClientConfig::default();
-            config.multiplex = multiplex;
-            config.limits.max_calls = max_calls;
+            let limits = Limits {
+                max_calls,
+                ..Limits::default()
+            };
+            let config = ClientConfig {
+                multiplex,
+                limits,
+                ..ClientConfig::default()
+            };
             ClientConnection::new(Arc::new(config), Instant::ZERO).room()
         };
         assert_eq!(room(u32::MAX, Switch::On), 1 << 20);
