@@ -104,6 +104,9 @@ pub trait Listener: Send + Unpin + 'static {
     type Io: Io;
 
     /// Accepts the next connection. An error says nothing about the next try: kitewire waits a moment and tries again.
+    ///
+    /// It is pending only where the listener knows of nobody who waits, not to let other tasks run: a server that stops
+    /// takes in who waits, and then resets the others with the listener.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
 
     /// The address it listens on, with the port that was really taken.

@@ -2,12 +2,12 @@
 //!
 //! `Server::new(Tokio)` and `Client::to(..).build(Tokio)` are all that most programs need of it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -134,16 +134,16 @@ impl Listener for TokioListener {
     type Io = TokioIo;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TokioIo>> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = ready!(listener.poll_accept(cx))?;
+        let accept = poll_fn(|cx| match self {
+            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| {
                 // Fails only on a connection that is gone already; its first read will tell.
                 let _ = stream.set_nodelay(true);
-                Poll::Ready(Ok(TokioIo::Tcp(stream)))
-            }
+                TokioIo::Tcp(stream)
+            }),
             #[cfg(unix)]
             Self::Unix(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| TokioIo::Unix(stream)),
-        }
+        });
+        pin!(unconstrained(accept)).poll(cx)
     }
 
     fn local_address(&self) -> io::Result<Address> {
