@@ -115,7 +115,7 @@ impl Entry {
             // What a relay failed with is told in its handler's words.
             End::Failed(failure) if excused && task.hops > 0 && failure.is_remote() => Ok(()),
             End::Failed(failure) if why.left && failure.says(&FAREWELLS) => Ok(()),
-            End::Failed(failure) if why.hindered && failure.says(&[LATE]) => Ok(()),
+            End::Failed(failure) if why.hindered && failure.says(&LATE) => Ok(()),
             End::Failed(failure) if why.full && failure.is_refused_stream() => Ok(()),
             End::Failed(failure) => Err((Property::Honest, format!("failed with {failure:?}"))),
         }
@@ -297,8 +297,9 @@ impl From<WorkAskError> for Failure {
 
 /// What a server that stops says, and its clients.
 const FAREWELLS: [&str; 2] = ["the connection is draining", "the server is shutting down"];
-/// What a server says to whom a request does not come in time.
-const LATE: &str = "connection read timeout";
+/// What a server says to whom a request does not come in time, and clients of a server that has given up the connection,
+/// as a frame did not.
+const LATE: [&str; 2] = ["connection read timeout", "the connection is draining"];
 /// What a handler ends with that has waited for its caller to go.
 pub(crate) const NOBODY_WAITS: &str = "nobody waits any more";
 /// How long the news may travel that nobody waits any more.
