@@ -7,7 +7,7 @@ mod foreign;
 mod tally;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -21,18 +21,12 @@ pub(crate) const GO: Need = Need {
 };
 
 pub(crate) fn pingpong(arguments: &[&str]) -> Result<(), Failures> {
-    let folder = root().join("tests/interop");
-    if needs_peers(arguments) {
-        GO.check()?;
-        peers(&folder)?;
-    }
+    let folder = peers(arguments)?;
     told(&mut runner(&[], &folder, arguments), arguments)
 }
 
 pub(crate) fn http(arguments: &[&str]) -> Result<(), Failures> {
-    GO.check()?;
-    let folder = root().join("tests/interop");
-    peers(&folder)?;
+    let folder = peers(arguments)?;
     run_command(
         Command::new("go")
             .args(["build", "-o", "bin/plainhttp", "./plainhttp"])
@@ -51,19 +45,11 @@ pub(crate) fn grpc(arguments: &[&str]) -> Result<(), Failures> {
         println!("\n{name}");
         all.add(name, step(arguments)?);
     }
-    if arguments.contains(&"--list") {
-        Ok(())
-    } else {
-        all.close()
-    }
+    closed(all, arguments)
 }
 
 pub(crate) fn ttstream(arguments: &[&str]) -> Result<(), Failures> {
-    let folder = root().join("tests/interop");
-    if needs_peers(arguments) {
-        GO.check()?;
-        peers(&folder)?;
-    }
+    let folder = peers(arguments)?;
     let mut cells = runner(&["--ttstream".as_ref()], &folder, arguments);
     // Some cells measure the runner's memory: glibc is to give back what is free.
     cells.env("MALLOC_MMAP_THRESHOLD_", "16384");
@@ -72,11 +58,7 @@ pub(crate) fn ttstream(arguments: &[&str]) -> Result<(), Failures> {
 
 /// The loops that stand on the core alone, with Kitex peers and with each other.
 pub(crate) fn embedded(arguments: &[&str]) -> Result<(), Failures> {
-    let folder = root().join("tests/interop");
-    if needs_peers(arguments) {
-        GO.check()?;
-        peers(&folder)?;
-    }
+    let folder = peers(arguments)?;
     if !arguments.contains(&"--list") {
         run_command(cargo().args(["build", "--quiet", "--package", "kitewire-loops", "--examples"]))?;
     }
@@ -87,11 +69,7 @@ pub(crate) fn embedded(arguments: &[&str]) -> Result<(), Failures> {
 
 /// Calls over TLS with Kitex peers, then with grpc-go's interop programs.
 pub(crate) fn tls(arguments: &[&str]) -> Result<(), Failures> {
-    let folder = root().join("tests/interop");
-    if needs_peers(arguments) {
-        GO.check()?;
-        peers(&folder)?;
-    }
+    let folder = peers(arguments)?;
     let mut all = Tally::default();
     println!("\nKitex");
     all.add(
@@ -100,11 +78,7 @@ pub(crate) fn tls(arguments: &[&str]) -> Result<(), Failures> {
     );
     println!("\ngrpc-go");
     all.add("grpc-go", foreign::secured(arguments)?);
-    if arguments.contains(&"--list") {
-        Ok(())
-    } else {
-        all.close()
-    }
+    closed(all, arguments)
 }
 
 /// A kind of peers with the cells of its own. It prints a line for each, and last of all `N passed, M failed`.
@@ -113,10 +87,8 @@ type Step = fn(&[&str]) -> Result<Tally, Failure>;
 const GRPC: [(&str, Step); 2] = [("Kitex", kitex), ("grpc-go and tonic", foreign::run)];
 
 fn kitex(arguments: &[&str]) -> Result<Tally, Failure> {
-    let folder = root().join("tests/interop");
+    let folder = peers(arguments)?;
     if needs_peers(arguments) {
-        GO.check()?;
-        peers(&folder)?;
         // A Kitex program that has gzip uses it for every caller that accepts it, so there are two.
         run_command(
             Command::new("go")
@@ -139,9 +111,12 @@ fn runner(list: &[&OsStr], folder: &Path, arguments: &[&str]) -> Command {
     cells
 }
 
-/// Runs it, and sums up unless it only names its cells.
 fn told(cells: &mut Command, arguments: &[&str]) -> Result<(), Failures> {
-    let tally = Tally::of(cells)?;
+    closed(Tally::of(cells)?, arguments)
+}
+
+/// Sums up, unless cells were only to be named.
+fn closed(tally: Tally, arguments: &[&str]) -> Result<(), Failures> {
     if arguments.contains(&"--list") {
         Ok(())
     } else {
@@ -153,13 +128,20 @@ fn needs_peers(arguments: &[&str]) -> bool {
     !arguments.contains(&"--list") && !arguments.contains(&"--own")
 }
 
-/// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files. Once is
-/// enough for all the steps of a run.
-fn peers(folder: &Path) -> Done {
+/// Builds the Kitex peers, unless these arguments need none. Returns their folder. Once is enough for all the steps of a run.
+fn peers(arguments: &[&str]) -> Result<PathBuf, Failure> {
     static BUILT: OnceLock<()> = OnceLock::new();
-    if BUILT.get().is_some() {
-        return Ok(());
+    let folder = root().join("tests/interop");
+    if needs_peers(arguments) && BUILT.get().is_none() {
+        GO.check()?;
+        build(&folder)?;
+        BUILT.get_or_init(|| ());
     }
+    Ok(folder)
+}
+
+/// The program of the Kitex peers: the generator is built first, at the version that go.mod names, then run over the IDL files.
+fn build(folder: &Path) -> Done {
     let go = |arguments: &[&str]| run_command(Command::new("go").args(arguments).current_dir(folder));
     go(&["build", "-o", "bin/kitex", "github.com/cloudwego/kitex/tool/cmd/kitex"])?;
     for (file, options) in IDL {
@@ -179,9 +161,7 @@ fn peers(folder: &Path) -> Done {
             )));
         }
     }
-    go(&["build", "-o", "bin/peer", "."])?;
-    BUILT.get_or_init(|| ());
-    Ok(())
+    go(&["build", "-o", "bin/peer", "."])
 }
 
 const MODULE: &str = "kitewire.test/interop";
