@@ -101,3 +101,11 @@ fn a_table_size_that_changes_three_times_after_a_goaway_is_one_difference() {
         b"\x01\0\0\0A\0\x0b\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\xd4\x9d\x9d\x9d\x9d\x06\0\0\x10=\0\xd4\xd4\x04",
     );
 }
+
+/// And: it takes the content-length of an interim response for that of the final one, whose content is longer.
+#[test]
+fn a_length_in_an_interim_response_is_one_difference() {
+    fuzz::http2_differential(
+        b"\x01\0\xa4*\x80\x80\x80\xf3\x80\x80\x80\x01\0\0\0\0\0\xd5\0\xf9\xff\xff\xffp\x80\x80\xff\xff\xff\xf5\xff\xff\xff\xff\xff\xff@\0\x01",
+    );
+}

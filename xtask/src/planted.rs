@@ -138,12 +138,13 @@ fn first_to_find(programs: &[Program], fault: &str) -> Result<Option<String>, Fa
         };
         // A test that depends on the clock may fail on a busy machine.
         let alone: &[&str] = if test == HANGS { &[] } else { &["--exact", &test] };
-        let fails = |fault| Ok::<_, Failure>(matches!(program.run(fault, alone, limit)?, Ended::Failed(_)));
-        let mut again = false;
-        for _ in 0..3 {
-            again = again || fails(Some(fault))?;
-        }
-        if again && !fails(None)? {
+        let fails = |fault| {
+            let mut runs = (0..3).map(|_| program.run(fault, alone, limit));
+            runs.try_fold(false, |failed, run| {
+                Ok::<_, Failure>(failed || matches!(run?, Ended::Failed(_)))
+            })
+        };
+        if fails(Some(fault))? && !fails(None)? {
             return Ok(Some(format!("{} {test}", program.name)));
         }
         println!("{fault:24} {} {test} failed, and is not to blame", program.name);

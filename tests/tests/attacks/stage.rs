@@ -158,7 +158,7 @@ impl Stage {
                 }
             })
             .await;
-        stage.fair = cost.work.map_or(Duration::MAX, |work| work / CALLS);
+        stage.fair = cost.work.map_or(Duration::MAX, |work| work.max(COUNTED) / CALLS);
         stage
     }
 
@@ -289,6 +289,8 @@ fn work() -> Option<Duration> {
 
 /// Honest calls that tell the price of one.
 const CALLS: u32 = 1_000;
+/// The system may look so far apart at how long a thread has run, and have seen nothing of the calls.
+const COUNTED: Duration = Duration::from_millis(10);
 /// What nothing here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long honest clients keep a connection that they do not use: less than the server does, whose end of it could

@@ -20,6 +20,7 @@ pub(crate) const CONTINUATION: u8 = 9;
 /// The code of an end without a fault.
 pub(crate) const NO_ERROR: u32 = 0;
 /// The code of a server that has had enough.
+pub(crate) const STREAM_CLOSED: u32 = 5;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// A frame of HTTP/2.

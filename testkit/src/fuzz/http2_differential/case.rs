@@ -153,6 +153,13 @@ impl Case {
             .any(|(name, value)| name == b":status" && matches!(&value[..], b"204" | b"304"))
     }
 
+    /// The stream has had an interim response with a length.
+    pub(super) fn had_length_too_early(&self) -> bool {
+        let seen = self.stream().and_then(|stream| self.before.streams.get(&stream));
+        let fields = seen.into_iter().flat_map(|seen| seen.interim.iter().flatten());
+        fields.into_iter().any(|(name, _)| name == b"content-length")
+    }
+
     pub(super) fn has_flag(&self, flag: Flags) -> bool {
         self.head.is_some_and(|head| head.flags.has(flag))
     }

@@ -196,6 +196,14 @@ pub(super) static DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        name: "a length in an interim response",
+        clause: "RFC 9110 §8.6: there is none, and §15.2: nor content; h2 holds the final response to it",
+        ends: Ends::Stream,
+        applies: |case, ours, theirs| {
+            ours == Taken && matches!(theirs, Failed | Stream(ErrorCode::PROTOCOL_ERROR)) && case.had_length_too_early()
+        },
+    },
+    Difference {
         name: "a target that is no URI",
         clause: "RFC 9113 §8.3.1 wants the parts of a URI; what their characters are is the application's to check here",
         ends: Ends::Stream,
