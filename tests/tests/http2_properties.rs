@@ -109,3 +109,11 @@ fn a_length_in_an_interim_response_is_one_difference() {
         b"\x01\0\xa4*\x80\x80\x80\xf3\x80\x80\x80\x01\0\0\0\0\0\xd5\0\xf9\xff\xff\xffp\x80\x80\xff\xff\xff\xf5\xff\xff\xff\xff\xff\xff@\0\x01",
     );
 }
+
+/// And: a stream that depends on itself is all it looks at, whatever is wrong with the padding.
+#[test]
+fn a_stream_that_depends_on_itself_behind_bad_padding_is_one_difference() {
+    fuzz::http2_differential(
+        b"\x01\xfc\x91\xff\xff\0\xff\0\0\0\x01\0\0\0\x03\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\0\xe2\xfc",
+    );
+}

@@ -96,6 +96,13 @@ impl Case {
                 self.self_dependent = priority.parent == head.stream;
                 return;
             }
+            // Its padding may be wrong, too.
+            Err(_) if head.frame_type == FrameType::HEADERS && head.flags.has(Flags::PRIORITY) => {
+                let before = HEAD_LEN + usize::from(head.flags.has(Flags::PADDED));
+                let parent = bytes.get(before..).and_then(<[u8]>::first_chunk);
+                self.self_dependent = parent.is_some_and(|id| u32::from_be_bytes(*id) << 1 == head.stream.get() << 1);
+                return;
+            }
             _ => return,
         };
         if head.frame_type == FrameType::HEADERS {

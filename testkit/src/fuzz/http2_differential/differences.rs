@@ -46,7 +46,7 @@ pub(super) static DIFFERENCES: &[Difference] = &[
     },
     Difference {
         name: "a stream that depends on itself",
-        clause: "RFC 9113 §4.3: the header block is decoded all the same; h2 drops it",
+        clause: "RFC 9113 §4.3: the header block is decoded all the same, and §6.2: its padding counts; h2 drops it",
         ends: Ends::Comparison,
         applies: |case, _, _| case.self_dependent,
     },
