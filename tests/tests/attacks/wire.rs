@@ -19,8 +19,9 @@ pub(crate) const CONTINUATION: u8 = 9;
 
 /// The code of an end without a fault.
 pub(crate) const NO_ERROR: u32 = 0;
-/// The code of a server that has had enough.
+/// The code of a frame behind the end of its stream.
 pub(crate) const STREAM_CLOSED: u32 = 5;
+/// The code of a server that has had enough.
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// A frame of HTTP/2.
